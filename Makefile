@@ -1,0 +1,41 @@
+# Flow. `make help` lists the targets; each works from an empty clone with Python 3.11 or later and make alone.
+.DEFAULT_GOAL := help
+.PHONY: help up install test lint bench clean
+SHELL := /bin/sh
+BIN := .venv/bin
+STAMP := .venv/.installed
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python3.14 python; do \
+	"$$p" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: install ## Start the whole product here, on http://127.0.0.1:7300
+	@$(BIN)/flow up
+
+install: $(STAMP) ## Make .venv with everything the embedded stack needs
+
+test: install ## Run the whole test suite
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: install ## Check style and types
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+bench: install ## Measure what DESIGN.md holds Flow to
+	@$(BIN)/python -m tests.bench
+
+clean: ## Remove what `make install` made (data in .flow stays)
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
+
+$(STAMP): pyproject.toml workers/local/gateway/package-lock.json
+	@test -n "$(PYTHON)" || { echo "Flow needs Python 3.11 or later with venv (on Debian and Ubuntu: apt install python3-venv)." >&2; exit 1; }
+	@echo "Making .venv with $$($(PYTHON) --version) …"
+	@$(PYTHON) -m venv .venv
+	@echo "Installing Python packages …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,dev]'
+	@$(BIN)/python -m workers.local.node --suitable || { echo "Installing Node.js …"; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[node]'; }
+	@echo "Installing the gateway …"
+	@$(BIN)/python -m workers.local.node --install
+	@touch $(STAMP)
+	@echo "Installed. Next: make up"
