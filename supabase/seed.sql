@@ -1,0 +1,1 @@
+-- Nothing is seeded: `flow org create` makes an organization on any project, `flow up` a demo on the embedded stack.
