@@ -1,0 +1,52 @@
+"""An imitation of Meta and IndiaMART for the local stack: it refuses what they refuse, and tells what it saw.
+
+`python -m workers.sandbox --port N [--state FILE]` serves on 127.0.0.1 only, sends to 127.0.0.1 only, and
+does not start beside a Supabase that is elsewhere. Production code never imports this package.
+
+The outside world, at the addresses of `META_GRAPH_URL` and `INDIAMART_URL`:
+
+    /v26.0/{phone_number_id}/messages · media · register · deregister
+    /v26.0/{waba_id}/message_templates · phone_numbers · subscribed_apps
+    GET /v26.0/{waba_id, phone_number_id or media_id};  DELETE /v26.0/{user_id}/permissions
+    /v26.0/oauth/access_token · debug_token
+    /wservce/crm/crmListing/v2/
+
+The control API under `/_sandbox`, JSON in and out, unknown keys refused with 400; `models.py` has every key
+with its default, `client.py` a Python client:
+
+    GET  /                     {ready}
+    POST /reset                {nonce?}: forgets all; with a nonce, the message ids to come repeat
+
+    POST /meta/accounts        {waba_id, name?, currency?, timezone_id?, token?, user_id?, subscribed?,
+      numbers: [{phone_number_id, display_phone, verified_name?, registered?, pin?, coexistence?,
+      messages_per_second?}], templates: [{name, language?, category?, status?, parameter_format?,
+      body? | components?}]}; idempotent. GET lists
+    GET  /meta/sends           ?after=ORDER ?since=EPOCH ?limit ?to ?callback ?phone_number_id ?template:
+      {sends: [{order, wamid, phone_number_id, to, type, template, text, callback, accepted_at, body,
+      statuses: [{status, at, code?}]}], last, counters}
+    GET  /meta/counters        {calls, accepted, rejected by code, duplicates by callback, webhooks: {…}}
+    POST /meta/inbound         {phone_number_id, from, name?, text | message, timestamp?, hide_phone?}
+    POST /meta/webhook         {waba_id, field, value}: any change, signed
+    POST /meta/verify          Meta's GET with hub.challenge: {verified}
+    POST /meta/behaviour       {phone_number_id? | customer?, sent_ms?, delivered_ms?, read_ms?, answer_ms?
+      (null: never), answer_text?, failed_code?, batch_max?}
+    POST /meta/templates       {waba_id, name, language?, status, reason?}: a review's end, told by webhook
+    POST /meta/code            {waba_ids, user_id?}: {code, user_id}, good once and for 30 seconds
+    POST /meta/faults          {kind, phone_number_id?, endpoint?, count? | probability?, seed?, code?,
+      subcode?, http_status?, details?, ms?, copies?, accepted?}; GET lists, DELETE ends. Kinds: error,
+      http_500 (accepted: after taking the message), latency, lost_answer (taken, connection closed),
+      dropped (not taken), failed_status, no_statuses, delay_statuses, duplicate_webhooks,
+      reorder_webhooks, webhook_outage (ms)
+
+    POST /indiamart/keys       {key, seller?, state? live|expired|replaced, created_at?, hold_seconds?,
+      push_url?}; GET lists
+    POST /indiamart/leads      {key, leads: […] and/or count, seed, types, query_time, spread_seconds; pull?,
+      push?}: {leads}
+    POST /indiamart/push       {url, body}: again until 200
+    GET  /indiamart/calls      ?since=EPOCH: {calls: [{at, key, start_time, end_time, code, leads, fault}]}
+    POST /indiamart/faults     {kind, key?, count? | probability?, seed?, ms?, extra?}; GET lists, DELETE
+      ends. Kinds: server_error, http_500, html_502, html_200, malformed, timeout, dropped, more_records
+
+A fault without count and probability happens once. Webhooks are tried again until they get 200, first after
+0.2 seconds, at most every 10.
+"""

@@ -1,0 +1,210 @@
+"""A client of the control API, for the demo and for tests."""
+
+from time import monotonic, sleep
+from types import TracebackType
+from typing import Self
+
+import httpx
+from pydantic import BaseModel
+
+from workers.sandbox.models import JsonObject
+
+
+class SandboxRefusedError(RuntimeError):
+    """The control API refused; its sentence is the message."""
+
+
+class Status(BaseModel):
+    """One status of a send, and when it happened."""
+
+    status: str
+    at: float
+    code: int | None = None
+
+
+class Send(BaseModel):
+    """One send that the sandbox's Meta accepted."""
+
+    order: int
+    wamid: str
+    phone_number_id: str
+    to: str
+    type: str
+    template: str | None
+    text: str | None
+    callback: str | None
+    accepted_at: float
+    body: JsonObject
+    statuses: list[Status]
+
+    @property
+    def reached(self) -> set[str]:
+        """Gives the names of the statuses so far."""
+        return {status.status for status in self.statuses}
+
+
+class Counters(BaseModel):
+    """What happened so far: calls, refusals by code, sends that carry a callback already seen."""
+
+    calls: dict[str, int]
+    accepted: int
+    rejected: dict[str, int]
+    duplicates: int
+    duplicate_callbacks: list[str]
+    reads: int
+    webhooks: JsonObject
+
+
+class SandboxControl:
+    """Talks to `/_sandbox/…` of one sandbox."""
+
+    def __init__(self, url: str, timeout: float = 10.0) -> None:
+        self.url = url.rstrip("/")
+        self._http = httpx.Client(base_url=f"{self.url}/_sandbox", timeout=timeout, trust_env=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()
+
+    def _call(self, method: str, path: str, body: object = None, **query: object) -> JsonObject:
+        asked = {name: str(value) for name, value in query.items() if value is not None}
+        answer = self._http.request(method, path, json=body, params=asked)
+        if answer.status_code != 200:
+            try:
+                message = str(answer.json()["error"]["message"])
+            except (ValueError, KeyError, TypeError):
+                message = f"The sandbox answered HTTP {answer.status_code}."
+            raise SandboxRefusedError(message)
+        given: JsonObject = answer.json()
+        return given
+
+    def is_there(self) -> bool:
+        """Says whether a sandbox answers at the address."""
+        try:
+            return self._call("GET", "/").get("ready") is True
+        except (httpx.HTTPError, SandboxRefusedError, ValueError):
+            return False
+
+    def reset(self, nonce: str | None = None) -> None:
+        """Forgets everything; a nonce makes the message ids to come foretellable."""
+        self._call("POST", "/reset", {"nonce": nonce} if nonce else {})
+
+    # Meta
+
+    def put_account(self, account: JsonObject) -> JsonObject:
+        """Adds or updates an account; see `models.Account` for its keys."""
+        return self._call("POST", "/meta/accounts", account)
+
+    def accounts(self) -> list[JsonObject]:
+        """Lists the accounts."""
+        return list(self._call("GET", "/meta/accounts")["accounts"])
+
+    def sends(
+        self, *, after: int = 0, since: float = 0.0, to: str | None = None, callback: str | None = None
+    ) -> list[Send]:
+        """Lists accepted sends: those after a position (how many are known already) or an instant."""
+        found = self._call("GET", "/meta/sends", after=after, since=since, to=to, callback=callback)
+        return [Send.model_validate(send) for send in found["sends"]]
+
+    def counters(self) -> Counters:
+        """Gives the counters."""
+        return Counters.model_validate(self._call("GET", "/meta/counters"))
+
+    def webhooks_waiting(self) -> int:
+        """Counts the webhooks that are due later, waiting or on their way."""
+        state = self.counters().webhooks
+        return int(state["pending"]) + int(state["in_flight"])
+
+    def wait_until_idle(self, seconds: float = 10.0) -> bool:
+        """Waits until no webhook is left; False when some are."""
+        until = monotonic() + seconds
+        while self.webhooks_waiting():
+            if monotonic() > until:
+                return False
+            sleep(0.02)
+        return True
+
+    def inbound(
+        self,
+        phone_number_id: str,
+        sender: str,
+        *,
+        text: str | None = None,
+        message: JsonObject | None = None,
+        name: str = "Sandbox Customer",
+        timestamp: int | None = None,
+        hide_phone: bool = False,
+    ) -> str:
+        """Lets a customer write; gives the message's id."""
+        body: JsonObject = {"phone_number_id": phone_number_id, "from": sender, "name": name}
+        body |= {"text": text, "message": message, "timestamp": timestamp, "hide_phone": hide_phone}
+        return str(self._call("POST", "/meta/inbound", body)["wamid"])
+
+    def webhook(self, waba_id: str, field: str, value: JsonObject) -> None:
+        """Sends any change, signed, as it is."""
+        self._call("POST", "/meta/webhook", {"waba_id": waba_id, "field": field, "value": value})
+
+    def verify_webhook(self) -> bool:
+        """Lets Meta ask the webhook address to prove itself."""
+        return self._call("POST", "/meta/verify", {})["verified"] is True
+
+    def behave(
+        self, *, phone_number_id: str | None = None, customer: str | None = None, **change: object
+    ) -> JsonObject:
+        """Changes how customers behave; see `models.BehaviourChange` for what can change."""
+        scope = {"phone_number_id": phone_number_id, "customer": customer}
+        return self._call("POST", "/meta/behaviour", {**scope, **change})
+
+    def review_template(self, waba_id: str, name: str, status: str = "APPROVED", **more: str) -> JsonObject:
+        """Ends a template's review, and tells the webhook."""
+        return self._call(
+            "POST", "/meta/templates", {"waba_id": waba_id, "name": name, "status": status, **more}
+        )
+
+    def signup_code(self, *waba_ids: str, user_id: str | None = None) -> str:
+        """Ends an Embedded Signup; gives the code, good once and for 30 seconds."""
+        return str(self._call("POST", "/meta/code", {"waba_ids": list(waba_ids), "user_id": user_id})["code"])
+
+    def fault(self, kind: str, **more: object) -> int:
+        """Orders a fault of Meta's; see `models.MetaFault`."""
+        return int(self._call("POST", "/meta/faults", {"kind": kind, **more})["id"])
+
+    def clear_faults(self) -> None:
+        """Ends all faults, Meta's and IndiaMART's."""
+        self._call("DELETE", "/meta/faults")
+        self._call("DELETE", "/indiamart/faults")
+
+    # IndiaMART
+
+    def put_indiamart_key(self, key: str, **more: object) -> JsonObject:
+        """Adds or changes a pull key; see `models.IndiaMartKey`."""
+        return self._call("POST", "/indiamart/keys", {"key": key, **more})
+
+    def add_leads(self, key: str, leads: list[JsonObject]) -> list[JsonObject]:
+        """Lets these buyers enquire."""
+        return list(self._call("POST", "/indiamart/leads", {"key": key, "leads": leads})["leads"])
+
+    def invent_leads(self, key: str, count: int, *, seed: int = 1, **more: object) -> list[JsonObject]:
+        """Lets invented buyers enquire; see `models.Leads`."""
+        body = {"key": key, "count": count, "seed": seed, **more}
+        return list(self._call("POST", "/indiamart/leads", body)["leads"])
+
+    def push_lead(self, url: str, body: JsonObject | list[JsonObject]) -> None:
+        """Pushes any body to any loopback address, again until it is answered with 200."""
+        self._call("POST", "/indiamart/push", {"url": url, "body": body})
+
+    def indiamart_calls(self, since: float = 0.0) -> list[JsonObject]:
+        """Lists the pulls that came."""
+        return list(self._call("GET", "/indiamart/calls", since=since)["calls"])
+
+    def indiamart_fault(self, kind: str, **more: object) -> int:
+        """Orders a fault of IndiaMART's; see `models.IndiaMartFault`."""
+        return int(self._call("POST", "/indiamart/faults", {"kind": kind, **more})["id"])
