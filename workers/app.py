@@ -1,0 +1,46 @@
+"""Builds the WSGI app."""
+
+from __future__ import annotations
+
+import importlib
+
+import httpx
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from workers import health, requests
+from workers.database import Database
+from workers.errors import install_error_handlers
+from workers.logs import configure_logs
+from workers.runtime import Runtime
+from workers.settings import Settings
+
+BODY_LIMIT = 1_048_576
+"""Bytes of a request's body, where an address does not set its own limit."""
+
+BLUEPRINTS: dict[str, tuple[str, ...]] = {
+    "meta": ("workers.meta.webhook",),
+    "indiamart": ("workers.indiamart.push",),
+    "jobs": ("workers.jobs",),
+    "api": ("workers.api",),
+    "dashboard": (),
+}
+"""The modules of each worker; each has its blueprint as `bp`."""
+
+
+def build(settings: Settings | None, database: Database | None, http: httpx.Client | None) -> Flask:
+    """Build the app of `workers.create_app`."""
+    settings = settings or Settings.load()
+    configure_logs(settings.log_level)
+    app = Flask("workers", static_folder=None)
+    app.config.update(MAX_CONTENT_LENGTH=BODY_LIMIT, MAX_FORM_MEMORY_SIZE=BODY_LIMIT)
+    Runtime(settings, database, http).install(app)
+    requests.install(app)
+    install_error_handlers(app)
+    app.register_blueprint(health.bp)
+    for worker in sorted(settings.flow_workers):
+        for module in BLUEPRINTS[worker]:
+            app.register_blueprint(importlib.import_module(module).bp)
+    if hops := settings.flow_trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
+    return app

@@ -1,0 +1,154 @@
+"""The one way from a worker to Postgres: functions of the schema `worker`, called through supabase-py.
+
+A process has one client and one connection pool, made at the first call (so after a fork). Nothing is retried
+here: a call that timed out may have been carried out, and only the caller knows whether twice is harmless.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+from typing import Any
+
+import httpx
+from postgrest.exceptions import APIError
+from structlog.contextvars import get_contextvars
+from supabase.lib.client_options import SyncClientOptions
+
+from supabase import Client, create_client
+from workers.errors import FlowError, Refused, Unavailable, from_api_error
+from workers.settings import Settings, is_loopback
+
+USER_AGENT = "flow-workers/1"
+_TOKEN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+")
+
+
+class Database:
+    """Calls `worker.*` with the secret key; makes clients for signed-in people. Threads may share it."""
+
+    def __init__(self, settings: Settings) -> None:
+        settings.require("supabase_url", "supabase_secret_key")
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._process = 0
+        self._pool: httpx.Client | None = None
+        self._worker: Functions | None = None
+
+    def rpc(self, name: str, /, **args: object) -> dict[str, Any]:
+        """Call `worker.<name>` and give its JSON object ({} for null and void).
+
+        Raises Refused when the function says no, Unavailable when the database cannot answer.
+        """
+        worker = self._worker
+        if worker is None or self._process != os.getpid():
+            worker = self._connect()
+        return worker.rpc(name, **args)
+
+    def as_person(self, jwt: str) -> Person:
+        """Give the API as a signed-in person sees it, where RLS decides; Refused when it is no token."""
+        if not _TOKEN.fullmatch(jwt):
+            raise Refused(401, "Sign in first.", "not_signed_in")
+        key = self._settings.secret("supabase_publishable_key")
+        if self._worker is None or self._process != os.getpid():
+            self._connect()
+        client = self._client(key, {"Authorization": f"Bearer {jwt}"})
+        return Person(client)
+
+    def close(self) -> None:
+        """Close the connections; the next call opens new ones."""
+        with self._lock:
+            if self._pool is not None and self._process == os.getpid():
+                self._pool.close()
+            self._pool = self._worker = None
+
+    def _connect(self) -> Functions:
+        with self._lock:
+            if self._worker is None or self._process != os.getpid():
+                self._pool = _pool(str(self._settings.supabase_url))
+                client = self._client(self._settings.secret("supabase_secret_key"), {})
+                self._worker = Functions(client, "worker")
+                self._process = os.getpid()
+            return self._worker
+
+    def _client(self, key: str, headers: dict[str, str]) -> Client:
+        options = SyncClientOptions(
+            headers={"User-Agent": USER_AGENT, **headers},
+            httpx_client=self._pool,
+            auto_refresh_token=False,
+            persist_session=False,
+            postgrest_client_retry=False,
+        )
+        return create_client(str(self._settings.supabase_url), key, options)
+
+
+class Functions:
+    """The functions of one schema, with the errors of this code base.
+
+    Calls go through the pool and with the headers of the supabase client, but not through its query builder,
+    which takes half as long again as the call itself and hides the HTTP status of an error.
+    """
+
+    def __init__(self, client: Client, schema: str) -> None:
+        api = client.schema(schema)
+        self._pool = api.session
+        self._url = f"{api.base_url}/rpc/"
+        self._headers = httpx.Headers({**api.headers, "Content-Type": "application/json"})
+
+    def rpc(self, name: str, /, **args: object) -> dict[str, Any]:
+        """Call one function and give its JSON object ({} for null and void)."""
+        headers = self._headers
+        if request_id := get_contextvars().get("request_id"):
+            headers = headers.copy()
+            headers["X-Request-ID"] = request_id
+        try:
+            response = self._pool.post(self._url + name, content=json.dumps(args), headers=headers)
+        except httpx.TimeoutException as error:
+            raise Unavailable(detail="timeout") from error
+        except httpx.TransportError as error:
+            raise Unavailable(is_brief=True) from error
+        try:
+            answer = json.loads(response.content) if response.content else None
+        except (ValueError, RecursionError):
+            answer = response  # whatever it is, it is no answer of PostgREST
+        if response.is_success and isinstance(answer, dict | None):
+            return answer or {}
+        if response.is_success:
+            raise FlowError(f"The database function {name} gave something other than an object.")
+        raise from_api_error(_api_error(response.status_code, answer))
+
+
+def _api_error(status: int, answer: object) -> APIError:
+    """Give the error as the library would; without a code of its own, its code is the HTTP status."""
+    error = answer if isinstance(answer, dict) else {}
+    code = error.get("code")
+    return APIError({**error, "code": code if isinstance(code, str) and code else str(status)})
+
+
+class Person(Functions):
+    """The functions of the schema `public`, called as a signed-in person."""
+
+    def __init__(self, client: Client) -> None:
+        super().__init__(client, "public")
+        self.client = client
+        """The client itself, for reading views and tables."""
+
+
+def _pool(url: str) -> httpx.Client:
+    return httpx.Client(
+        timeout=httpx.Timeout(10, connect=5),
+        transport=httpx.HTTPTransport(
+            http1=True,
+            http2=False,
+            retries=1,  # of connecting only: nothing was sent yet
+            limits=httpx.Limits(
+                max_connections=64,
+                max_keepalive_connections=64,
+                # The local gateway, as Node does, hangs up after 5 idle seconds.
+                keepalive_expiry=4 if is_loopback(url) else 30,
+            ),
+        ),
+        follow_redirects=False,
+        trust_env=False,
+    )

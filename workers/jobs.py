@@ -1,0 +1,74 @@
+"""Jobs: what the database asks the workers to do, by `POST /jobs/<name>` with a bearer secret.
+
+A job that is not done when its time is up answers `"more": true`; then the database is asked to call again.
+"""
+
+from __future__ import annotations
+
+import hmac
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import structlog
+from flask import Blueprint, Response, jsonify, request
+
+from workers.database import Database
+from workers.errors import FlowError, Refused
+from workers.runtime import current
+from workers.settings import Settings
+
+bp = Blueprint("jobs", __name__)
+log = structlog.stdlib.get_logger(__name__)
+
+Job = Callable[[Database, httpx.Client, Settings], dict[str, Any]]
+
+
+def _sweep(database: Database, _http: httpx.Client, _settings: Settings) -> dict[str, Any]:
+    return database.rpc("sweep")
+
+
+def _from(module: str, name: str) -> Job:
+    """Give a job that loads its module at its first run."""
+
+    def job(database: Database, http: httpx.Client, settings: Settings) -> dict[str, Any]:
+        run: Job = getattr(importlib.import_module(module), name)
+        return run(database, http, settings)
+
+    return job
+
+
+JOBS: dict[str, Job] = {
+    "dispatch": _from("workers.dispatch", "run"),
+    "indiamart": _from("workers.indiamart.job", "run_syncs"),
+    "sweep": _sweep,
+}
+
+
+@bp.post("/jobs/<path:name>")
+def run_job(name: str) -> Response:
+    """Run one job and answer with its counts."""
+    runtime = current()
+    _require_secret(runtime.settings.secret("flow_job_secret"))
+    if name not in JOBS:
+        raise Refused(404, "There is no such job.", "job_unknown")
+    structlog.contextvars.bind_contextvars(job=name)
+    counts = JOBS[name](runtime.database, runtime.http, runtime.settings)
+    if counts.get("more"):
+        _ask_to_go_on(runtime.database, name)
+    return jsonify(counts)
+
+
+def _require_secret(secret: str) -> None:
+    """Refuse a caller without the bearer secret, before anything else is looked at."""
+    given = request.headers.get("Authorization", "").encode("latin-1", "replace")
+    if not hmac.compare_digest(given, b"Bearer " + secret.encode()):
+        raise Refused(401, "This address needs the job secret.", "not_allowed")
+
+
+def _ask_to_go_on(database: Database, name: str) -> None:
+    try:
+        database.rpc("wake", job=name)
+    except FlowError as error:  # the database's own schedule calls again, a little later
+        log.warning("could not ask to go on", detail=error.detail)

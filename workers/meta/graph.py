@@ -1,0 +1,237 @@
+"""Meta's Graph API: a small typed client. The access token travels in the Authorization header only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any, Literal
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+from workers.errors import ProviderError
+from workers.settings import Settings
+
+_LONGEST_WAIT = 86_400
+_MOST_PAGES = 100
+_TEXT = 1_000
+# Raised before a byte of the request left: safe to send again.
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+
+
+class GraphError(ProviderError):
+    """Meta refused the call."""
+
+    detail = "meta_refused"
+
+    def __init__(self, problem: Problem, http_status: int, retry_after: int | None = None) -> None:
+        self.code, self.subcode = problem.code, problem.subcode
+        self.title, self.details = problem.title, problem.details
+        self.http_status, self.retry_after = http_status, retry_after
+        said = self.details or self.title or "without a reason"
+        super().__init__(f"Meta refused the call: {said} (code {self.code})")
+
+
+class Problem(BaseModel):
+    """Meta's error object, with what Flow keeps of it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: int | None = None
+    subcode: int | None = None
+    title: str | None = None
+    details: str | None = None
+
+    @classmethod
+    def of(cls, answer: object) -> Problem | None:
+        """Give the error of an answer, or None when the answer holds none."""
+        error = answer.get("error") if isinstance(answer, dict) else None
+        if not isinstance(error, dict):
+            return None
+        data = error.get("error_data")
+        details = data.get("details") if isinstance(data, dict) else error.get("error_user_msg")
+        return cls(
+            code=_whole(error.get("code")),
+            subcode=_whole(error.get("error_subcode")),
+            title=_text(error.get("message") or error.get("error_user_title")),
+            details=_text(details),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one send: Meta's answer, or how far the request came without one."""
+
+    outcome: Literal["accepted", "error", "unknown", "released"]
+    wamid: str | None = None
+    http_status: int | None = None
+    code: int | None = None
+    subcode: int | None = None
+    title: str | None = None
+    details: str | None = None
+    retry_after: int | None = None
+
+    def as_result(self) -> dict[str, str | int]:
+        """Give what `worker.record_results` takes, without what is not known."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
+
+
+class _Sent(BaseModel, extra="ignore"):
+    id: str
+
+    @field_validator("id")
+    @classmethod
+    def _is_something(cls, value: str) -> str:
+        if not value:
+            raise ValueError("empty")
+        return value
+
+
+class _Accepted(BaseModel, extra="ignore"):
+    messages: list[_Sent]
+
+
+class Graph:
+    """Calls Meta at the address and version of the settings."""
+
+    def __init__(self, http: httpx.Client, settings: Settings) -> None:
+        self._http = http
+        self._base = settings.graph_base
+
+    def get(self, path: str, token: str, **params: str) -> dict[str, Any]:
+        """Read; raises GraphError, or ProviderError when Meta cannot be reached or understood."""
+        return self._call("GET", path, token, params=params)
+
+    def post(self, path: str, token: str, json: Mapping[str, object] | None = None) -> dict[str, Any]:
+        """Write; raises as `get`."""
+        return self._call("POST", path, token, json=json or {})
+
+    def delete(self, path: str, token: str) -> dict[str, Any]:
+        """Remove; raises as `get`."""
+        return self._call("DELETE", path, token)
+
+    def pages(self, path: str, token: str, **params: str) -> Iterator[dict[str, Any]]:
+        """Read a list, following its cursors (never its ready-made links)."""
+        after: str | None = None
+        for _ in range(_MOST_PAGES):
+            answer = self.get(path, token, **params, **({"after": after} if after else {}))
+            items = answer.get("data")
+            yield from (item for item in items if isinstance(item, dict)) if isinstance(items, list) else ()
+            paging = answer.get("paging")
+            paging = paging if isinstance(paging, dict) else {}
+            cursors = paging.get("cursors")
+            before, after = after, cursors.get("after") if isinstance(cursors, dict) else None
+            if not paging.get("next") or not isinstance(after, str) or after == before:
+                return
+
+    def send_message(self, phone_number_id: str, token: str, payload: Mapping[str, object]) -> Outcome:
+        """Send one message; never raises. Meta knows no idempotency key: never send an `unknown` again."""
+        if not _is_header(token):
+            return Outcome("error", code=190, title="The access token is unreadable")
+        url = f"{self._base}/{quote(phone_number_id, safe='')}/messages"
+        try:
+            response = self._http.post(url, json=payload, headers=_bearer(token))
+        except _NOT_SENT as error:
+            return Outcome("released", title=type(error).__name__)
+        except httpx.HTTPError as error:
+            return Outcome("unknown", title=type(error).__name__)
+        return _outcome(response)
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        token: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Mapping[str, object] | None = None,
+    ) -> dict[str, Any]:
+        if not _is_header(token):
+            raise GraphError(Problem(code=190, title="The access token is unreadable"), 401)
+        try:
+            response = self._http.request(
+                method, f"{self._base}/{path}", params=params, json=json, headers=_bearer(token)
+            )
+        except httpx.HTTPError as error:
+            raise ProviderError(
+                "Meta could not be reached. Try again later.", detail="meta_unreachable"
+            ) from error
+        answer = _json(response)
+        if problem := Problem.of(answer):
+            raise GraphError(problem, response.status_code, _retry_after(response))
+        if not response.is_success or not isinstance(answer, dict):
+            raise ProviderError(
+                f"Meta answered something unreadable (HTTP {response.status_code}). Try again later.",
+                detail="meta_unreadable",
+            )
+        return answer
+
+
+def _outcome(response: httpx.Response) -> Outcome:
+    status, answer = response.status_code, _json(response)
+    if problem := Problem.of(answer):
+        return Outcome(
+            "error", http_status=status, retry_after=_retry_after(response), **problem.model_dump()
+        )
+    if response.is_success:
+        try:
+            wamid = _Accepted.model_validate(answer).messages[0].id
+        except (ValidationError, IndexError):
+            return Outcome("unknown", http_status=status, title="No message id in Meta's answer")
+        return Outcome("accepted", wamid=wamid, http_status=status)
+    if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Outcome(
+            "error", http_status=status, retry_after=_retry_after(response), title="No error object"
+        )
+    return Outcome("unknown", http_status=status, title="No error object")
+
+
+def _json(response: httpx.Response) -> object:
+    try:
+        answer: object = response.json()
+    except (ValueError, RecursionError):
+        return None
+    return answer
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _is_header(token: str) -> bool:
+    return bool(token) and all("!" <= letter <= "~" for letter in token)
+
+
+def _retry_after(response: httpx.Response) -> int | None:
+    """Give the seconds to wait that the answer asks for."""
+    value = response.headers.get("Retry-After", "").strip()
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            instant = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        seconds = (instant.replace(tzinfo=instant.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    return min(max(0, math.ceil(seconds)), _LONGEST_WAIT) if math.isfinite(seconds) else None
+
+
+def _whole(value: object) -> int | None:
+    try:
+        return int(value) if isinstance(value, int | str) else None
+    except ValueError:
+        return None
+
+
+def _text(value: object) -> str | None:
+    if not isinstance(value, str) or not value:
+        return None
+    # A lone surrogate or a NUL would make Postgres refuse the whole batch of results.
+    return value.encode("utf-8", "replace").decode().replace("\0", "")[:_TEXT]
