@@ -1,0 +1,61 @@
+"""The `flow` command, as a person runs it."""
+
+import json
+import os
+import random
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+FLOW = Path(sys.executable).with_name("flow")
+NOT_INHERITED = ("SUPABASE_", "FLOW_", "META_", "INDIAMART_", "GOOGLE_", "RAZORPAY_")
+
+
+class Flow:
+    """The `flow` command, run for one data directory and port."""
+
+    def __init__(self, data: Path, port: int) -> None:
+        self.data, self.port = data, port
+
+    def run(self, *words: str, env: dict[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
+        """Run one command from the folder above the data directory."""
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(NOT_INHERITED)}
+        return subprocess.run(
+            [FLOW, *words, "--data", str(self.data), "--json"],
+            cwd=self.data.parent,
+            env=clean | {"FLOW_PG_FSYNC": "off"} | (env or {}),
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
+
+    def up(self, *words: str, env: dict[str, str] | None = None) -> dict:
+        """Start or repair; the status."""
+        done = self.run("up", "--detach", "--no-demo", "--port", str(self.port), *words, env=env)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def status(self) -> dict:
+        """The status."""
+        return json.loads(self.run("status").stdout)
+
+    def down(self) -> dict:
+        """Stop."""
+        return json.loads(self.run("down").stdout)
+
+
+def free_port() -> int:
+    """The first of five free ports outside the range that the system hands out by itself."""
+    while True:
+        port = random.SystemRandom().randrange(10_000, 30_000, 10)
+        sockets = [socket.socket() for _ in range(5)]
+        try:
+            for offset, probe in enumerate(sockets):
+                probe.bind(("127.0.0.1", port + offset))
+        except OSError:
+            continue
+        finally:
+            for probe in sockets:
+                probe.close()
+        return port

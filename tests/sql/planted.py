@@ -1,0 +1,108 @@
+"""Something in every table of an organization, so that an attack on any of them has something to take."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from tests.database import Database
+
+TENANT_TABLES = """
+    select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      join pg_attribute a on a.attrelid = c.oid and a.attname = 'org_id'
+     where n.nspname in ('public', 'private') and c.relkind in ('r', 'p') and not c.relispartition order by 1, 2
+"""
+
+
+@dataclass
+class Planted:
+    """An organization, and an id of each kind that a function may be asked about."""
+
+    org_id: UUID
+    ids: dict[str, Any]
+    marks: set[str] = field(default_factory=set)  # words and ids that nobody else may ever be shown
+
+
+def tenant_tables(db: Database) -> list[str]:
+    """Name every table that has rows of organizations."""
+    return [f"{schema}.{table}" for schema, table in db.rows(TENANT_TABLES)]
+
+
+def plant(db: Database, org_id: UUID, member_id: UUID, number: int) -> Planted:
+    """Put at least one row into every table of an organization; `number` makes Meta's ids its own."""
+
+    def call(query: str, **args: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = db.execute(query, args | {"org": org_id}).fetchone()[0]  # type: ignore[index]
+        return answer
+
+    token, key = f"token-{number}-{org_id.hex}", f"key-{number}-{org_id.hex}"
+    buyer, phone = f"Buyer {org_id.hex[:8]}", f"+9198{number:08d}"
+    connected = call(
+        """
+        select worker.finish_connect(%(org)s, jsonb_build_object(
+          'waba_id', %(waba)s::text, 'token', %(token)s::text, 'pin', '123456', 'account', '{"name": "Account"}'::jsonb,
+          'number', jsonb_build_object('phone_number_id', %(phone)s::text, 'display_phone', '+91 11400 00001')))
+        """,
+        waba=f"77{number:010d}", token=token, phone=f"88{number:010d}",
+    )  # fmt: skip
+    call(
+        """
+        select worker.store_templates(%(org)s, %(account)s, '[{"id": "1", "name": "welcome", "language": "en",
+          "status": "APPROVED", "category": "MARKETING", "components": [{"type": "BODY", "text": "Hello"}]}]')
+        """,
+        account=connected["account_id"],
+    )
+    call("""select worker.set_greeting(%(org)s, '{"template": "welcome", "language": "en", "on": false}')""")
+    lead = call(
+        "select worker.add_lead(%(org)s, jsonb_build_object('name', %(name)s::text, 'phone', %(phone)s::text))",
+        name=buyer, phone=phone,
+    )  # fmt: skip
+    source = call("select worker.connect_indiamart(%(org)s, %(key)s)", key=key)["source_id"]
+    call("select worker.claim_syncs(360, 60, 10, true, %(source)s, %(org)s)", source=source)
+    message = call(
+        """
+        select worker.send_messages(%(org)s, jsonb_build_array(
+          jsonb_build_object('to', %(phone)s::text, 'template', 'welcome', 'language', 'en')))
+        """,
+        phone=phone,
+    )["message_ids"][0]
+    ids = {
+        "org_id": org_id, "user_id": member_id, "owner_id": member_id, "lead_id": lead["lead_id"],
+        "contact_id": lead["contact_id"], "source_id": source, "message_id": message,
+        "account_id": connected["account_id"], "number_id": connected["number_id"],
+        "phone_number_id": f"88{number:010d}", "waba_id": f"77{number:010d}",
+        "conversation_id": db.value("select conversation_id from public.messages where id = %s", message),
+        "stage_id": db.value("select id from public.pipeline_stages where org_id = %s order by position desc limit 1", org_id),
+        "run_id": db.value("select id from public.sync_runs where org_id = %s limit 1", org_id),
+    }  # fmt: skip
+    ids["invitation_id"] = db.value(
+        """
+        insert into public.invitations (org_id, email, role, token_sha256, invited_by)
+        values (%s, %s, 'agent', sha256(%s), %s) returning id
+        """,
+        org_id, f"invited.{number}@example.test", org_id.bytes, member_id,
+    )  # fmt: skip
+    # What dispatch would do with the message: nothing of it is left for a worker that happens to run.
+    db.execute(
+        "update public.messages set status = 'sent', sent_at = now(), wamid = %s where id = %s",
+        [f"wamid.{org_id}", message],
+    )
+    db.execute("update private.send_lanes set next_at = null where org_id = %s", [org_id])
+    db.execute("update public.lead_sources set next_allowed_at = 'infinity' where id = %s", [source])
+    db.execute(
+        "insert into public.contact_identities (org_id, kind, value, contact_id) values (%s, 'wa_id', %s, %s)"
+        " on conflict do nothing",
+        [org_id, phone.lstrip("+"), lead["contact_id"]],
+    )
+    db.execute(
+        "select private.record_consent(%s, %s, now(), 'opt_out', 'inbound', '{}', %s)",
+        [org_id, lead["contact_id"], f"wamid.stop.{org_id}"],
+    )
+    db.execute(
+        "insert into private.parked_updates (org_id, wamid, digest, kind, item) values (%s, 'wamid.parked', 'x', 'status', '{}')",
+        [org_id],
+    )
+    db.execute(
+        "insert into private.dead_letters (event_id, org_id, reason) values (0, %s, 'planted')", [org_id]
+    )
+    marks = {str(value) for name, value in ids.items() if name != "message_id"} | {token, key, buyer, phone}
+    return Planted(org_id, ids, marks)
