@@ -100,14 +100,16 @@ comment on function private.record_consent is
   'Appends a consent event (once per source_ref) and sets contacts.opted_out_at from the latest one, in whatever order they come.';
 
 create function private.consent_word(text text) returns text
-  language sql immutable set search_path = ''
-as $$
-  select case
+  language plpgsql immutable set search_path = ''
+as $$      -- plpgsql: its plan is kept, that of an SQL function is made anew for each caller
+begin
+  return (select case
     when w in ('stop', 'stop all', 'stopall', 'unsubscribe', 'cancel', 'end', 'quit', 'opt out', 'optout', 'remove',
                'बंद करो', 'रोकें', 'रोको', 'band karo', 'band kar do', 'mat bhejo', 'stop karo') then 'opt_out'
     when w in ('start', 'unstop', 'subscribe', 'opt in', 'optin', 'शुरू करो', 'शुरू करें', 'chalu karo', 'shuru karo') then 'opt_in'
   end
-  from (select btrim(regexp_replace(lower(normalize(left(consent_word.text, 64), NFKC)), '[\s.!,;:।"''*_-]+', ' ', 'g')) as w) folded
+  from (select btrim(regexp_replace(lower(normalize(left(consent_word.text, 64), NFKC)), '[\s.!,;:।"''*_-]+', ' ', 'g')) as w) folded);
+end;
 $$;
 comment on function private.consent_word is
   'opt_out or opt_in when the whole message is such a word (English, Hindi, Hinglish); null for anything longer: a person reads that.';

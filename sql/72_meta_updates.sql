@@ -125,9 +125,10 @@ $$;
 comment on function private.settle_preview is 'Sets what the inbox shows of a conversation from its newest message.';
 
 create function private.inbound_text(item jsonb) returns text
-  language sql immutable set search_path = ''
-as $$
-  select left(case item ->> 'type'
+  language plpgsql immutable set search_path = ''
+as $$      -- plpgsql: its plan is kept, that of an SQL function is made anew for each caller
+begin
+  return (select left(case item ->> 'type'
     when 'text' then item #>> '{text,body}'
     when 'button' then item #>> '{button,text}'
     when 'interactive' then coalesce(item #>> '{interactive,button_reply,title}', item #>> '{interactive,list_reply,title}', item #>> '{interactive,nfm_reply,body}')
@@ -135,7 +136,8 @@ as $$
     when 'location' then concat_ws(', ', item #>> '{location,name}', item #>> '{location,address}')
     when 'contacts' then item #>> '{contacts,0,name,formatted_name}'
     else item #>> array[item ->> 'type', 'caption']
-  end, 65536)
+  end, 65536));
+end;
 $$;
 comment on function private.inbound_text is 'The words of an inbound message: its text, caption, button or name; null when it has none.';
 
@@ -284,9 +286,11 @@ comment on function private.apply_parked is 'Applies what had come before the me
 -- Reactions, edits, revokes, changed identities
 ------------------------------------------------------------------------------------------------
 create function private.change_target(item jsonb) returns text
-  language sql immutable set search_path = ''
-as $$
-  select coalesce(item #>> '{reaction,message_id}', item #>> '{edit,original_message_id}', item #>> '{revoke,original_message_id}')
+  language plpgsql immutable set search_path = ''
+as $$      -- plpgsql: its plan is kept, that of an SQL function is made anew for each caller
+begin
+  return (select coalesce(item #>> '{reaction,message_id}', item #>> '{edit,original_message_id}', item #>> '{revoke,original_message_id}'));
+end;
 $$;
 comment on function private.change_target is 'The wamid that a reaction, edit or revoke names; null for others.';
 
@@ -458,13 +462,16 @@ begin
            last_message_at = greatest(c.last_message_at, k.last_at)
       from counted k where (c.org_id, c.id) = (k.org_id, k.conversation_id)
   )
-  select jsonb_agg(jsonb_build_object('org_id', a.org_id, 'wamid', a.wamid, 'contact_id', a.contact_id, 'at', a.at,
+  select jsonb_agg(jsonb_build_object('org_id', a.org_id, 'wamid', a.wamid, 'conversation_id', a.conversation_id, 'contact_id', a.contact_id, 'at', a.at,
                                       'text', case when a.kind in ('text', 'button') and length(a.text) <= 64 then a.text end)) into v_new
     from added a;
 
   perform private.apply_changes((select array_agg(x order by x.at, x.position) from unnest(v_messages) x
                                   where x.item ->> 'type' in ('reaction', 'edit', 'revoke')));
   if v_new is not null then
+    perform private.close_window(n.org_id, n.conversation_id)
+       from (select distinct x.org_id, x.conversation_id from jsonb_to_recordset(v_new) x (org_id uuid, conversation_id uuid) order by 1, 2) n
+      where exists (select from public.messages m where m.org_id = n.org_id and m.conversation_id = n.conversation_id and m.error_code = 131047);
     perform private.record_consent(n.org_id, n.contact_id, n.at, private.consent_word(n.text), 'inbound', jsonb_build_object('text', n.text), n.wamid)
        from jsonb_to_recordset(v_new) n (org_id uuid, wamid text, contact_id uuid, at timestamptz, text text)
       where n.text is not null and private.consent_word(n.text) is not null;

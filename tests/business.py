@@ -149,7 +149,7 @@ class Business:
 
     def now(self) -> int:
         """The database's clock, in whole seconds, as Meta writes it."""
-        return int(self.db.value("select extract(epoch from now())::bigint"))
+        return int(self.db.value("select floor(extract(epoch from now()))::bigint"))
 
     # What is stored ------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
-"""`/api/<action>`: what the dashboard cannot ask of Supabase itself, because it needs a secret, a call outside
-or the phone library. The person's own token is passed on, so the database still decides what they may do.
+"""`/api/<action>`: what needs a secret, a call outside or the phone library, so that the dashboard asks here.
+
+The person's own token is passed on, so the database still decides what they may do.
 """
 
 from __future__ import annotations

@@ -15,9 +15,9 @@ from typing import Any
 import httpx
 from postgrest.exceptions import APIError
 from structlog.contextvars import get_contextvars
+from supabase import Client, create_client
 from supabase.lib.client_options import SyncClientOptions
 
-from supabase import Client, create_client
 from workers.errors import FlowError, Refused, Unavailable, from_api_error
 from workers.settings import Settings, is_loopback
 

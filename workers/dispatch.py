@@ -19,16 +19,17 @@ import structlog
 from pydantic import BaseModel
 
 from workers.database import Database
-from workers.errors import Unavailable
+from workers.errors import FlowError, Unavailable
 from workers.meta.graph import Graph
 from workers.settings import Settings
 
 log = structlog.stdlib.get_logger(__name__)
 
-LEASE_SECONDS = 60  # longer than the HTTP time-outs together: a live dispatcher always reports in time
+LEASE_SECONDS = 30  # longer than a call to Meta can take (5 to connect, 20 to be answered), and its report
 START_WITHIN = 1.0  # seconds from claim to call; after a disconnect nothing may start later than that
 PATIENCE = 2.0  # how long to stay for a message that is due soon, rather than be woken again
 GATHER = 0.005  # a moment for answers that come together to be recorded together
+LANDING = 0.2  # how long to wait for an answer before looking for more to send
 RECORD_TRIES = 8
 
 _turn = threading.Lock()
@@ -100,25 +101,33 @@ class _Dispatcher:
 
     def drain(self) -> None:
         """Claim and send until the outbox has nothing due, or the time is up."""
-        deadline = time.monotonic() + self.settings.flow_job_seconds
         room = self.settings.flow_send_concurrency
         with ThreadPoolExecutor(room, thread_name_prefix="send") as pool:
-            while True:
-                next_in: float | None = None
-                if len(self.in_air) < room and time.monotonic() < deadline:
-                    claim = self._claim(room - len(self.in_air))
-                    self._launch(pool, claim)
-                    next_in = None if claim.wait_ms is None else claim.wait_ms / 1000
-                    if not self.in_air:
-                        if next_in is None or next_in > PATIENCE:
-                            return
-                        if time.monotonic() + next_in < deadline:
-                            time.sleep(max(next_in, GATHER))
-                            continue
+            try:
+                self._fill(pool, room)
+            finally:  # what is in the air is reported also when nothing more can be claimed
+                while self.in_air:
+                    self._land(LANDING)
+
+    def _fill(self, pool: ThreadPoolExecutor, room: int) -> None:
+        """Keep `room` calls in the air as long as messages are due."""
+        deadline = time.monotonic() + self.settings.flow_job_seconds
+        while True:
+            next_in: float | None = None
+            if len(self.in_air) < room and time.monotonic() < deadline:
+                claim = self._claim(room - len(self.in_air))
+                self._launch(pool, claim)
+                next_in = None if claim.wait_ms is None else claim.wait_ms / 1000
                 if not self.in_air:
-                    self.counts.more = True
-                    return
-                self._land(min(next_in or 0.2, 0.2))
+                    if next_in is None or next_in > PATIENCE:
+                        return
+                    if time.monotonic() + next_in < deadline:
+                        time.sleep(max(next_in, GATHER))
+                        continue
+            if not self.in_air:
+                self.counts.more = True
+                return
+            self._land(min(next_in or LANDING, LANDING))
 
     def _claim(self, batch: int) -> Claim:
         answer = self.database.rpc(
@@ -176,4 +185,7 @@ class _Dispatcher:
             except Unavailable as error:
                 log.warning("results not recorded yet", attempt=attempt, detail=error.detail)
                 time.sleep(min(0.2 * 2**attempt, 5))
+            except FlowError:
+                log.exception("results refused")
+                break
         log.error("results not recorded; the leases will run out")

@@ -147,6 +147,11 @@ begin
     raise sqlstate 'PT422' using message = format('Template "%s" is blocked: %s', template, v_template.blocked_reason),
       detail = 'template_blocked', hint = 'Correct the template at Meta and sync again.';
   end if;
+  if v_template.parameter_format = 'NAMED' and jsonb_typeof(v_values) = 'array' and v_values @? '$[0]'
+     and not v_values @? '$[*] ? (!(@ like_regex "^[A-Za-z0-9_]+="))' then
+    -- ["name=Asha", …], as the command line gives them
+    select jsonb_object_agg(split_part(v, '=', 1), substr(v, strpos(v, '=') + 1)) into v_values from jsonb_array_elements_text(v_values) v;
+  end if;
   if jsonb_typeof(v_values) = 'object' and v_template.parameter_format = 'NAMED' then
     select string_agg(n, ', ') into v_missing from unnest(v_template.body_param_names) n where v_values ->> n is null;
     if v_missing is not null then
@@ -201,7 +206,7 @@ begin
 end;
 $$;
 comment on function private.template_message is
-  'A message {kind, body, text} from a template and its body values (a list, or an object by name). Raises PT422 template_unknown, '
+  'A message {kind, body, text} from a template and its body values: a list in order, an object by name, or for a named template a list of "name=value". Raises PT422 template_unknown, '
   'template_not_approved, template_blocked or template_parameters: error 132000 cannot be queued.';
 
 create function private.text_message(body text) returns jsonb

@@ -75,8 +75,8 @@ class Bench:
         """Queue messages, two in each of count / 2 conversations."""
         owner.execute(
             """select private.enqueue_message(c.org_id, c.number_id, c.contact_id,
-                        '{"kind": "template", "text": "Hello", "body": {"template": {"name": "hello", "language": {"code": "en"}}}}',
-                        'operator')
+                        '{"kind": "template", "text": "Hello",
+                          "body": {"template": {"name": "hello", "language": {"code": "en"}}}}', 'operator')
                  from (select * from public.conversations where org_id = %s order by id limit %s) c,
                       generate_series(1, 2)""",
             (self.org_id, count // 2),
@@ -98,7 +98,8 @@ def prepare(database: Database, owner: psycopg.Connection[tuple[object, ...]]) -
     """Make the organization and its number."""
     person = str(uuid.uuid4())
     owner.execute(
-        "insert into auth.users (id, email, raw_user_meta_data) values (%s, %s, '{}')", (person, f"bench-{person}@flow.test")
+        "insert into auth.users (id, email, raw_user_meta_data) values (%s, %s, '{}')",
+        (person, f"bench-{person}@flow.test"),
     )
     org_id = database.rpc("create_organization", name="Bench", owner_id=person)["org_id"]
     number = {"phone_number_id": PHONE, "messages_per_second": 100_000}
@@ -115,18 +116,22 @@ def fill(owner: psycopg.Connection[tuple[object, ...]], bench: Bench, count: int
     owner.execute(
         """with people as (
              insert into public.contacts (org_id, wa_id, phone)
-             select %(org)s, (918000000000 + i)::text, '+' || (918000000000 + i) from generate_series(1, 10000) i
+             select %(org)s, (918000000000 + i)::text, '+' || (918000000000 + i)
+               from generate_series(1, 10000) i
              returning org_id, id)
-           insert into public.conversations (org_id, number_id, contact_id) select org_id, %(number)s, id from people""",
+           insert into public.conversations (org_id, number_id, contact_id)
+           select org_id, %(number)s, id from people""",
         {"org": bench.org_id, "number": bench.number_id},
     )
     owner.execute(
         """with threads as (
              select row_number() over () - 1 as n, id, contact_id from public.conversations
-              where org_id = %(org)s and contact_id in (select id from public.contacts where phone like '+918%%'))
-           insert into public.messages (org_id, conversation_id, contact_id, direction, kind, body, text, status, wamid, origin, at, sent_at)
-           select %(org)s, t.id, t.contact_id, 'outbound', 'text', '{"text": {"body": "Thank you"}}', 'Thank you', 'sent',
-                  'wamid.old.' || i, 'person', now() - i * interval '1 second', now()
+              where org_id = %(org)s
+                and contact_id in (select id from public.contacts where phone like '+918%%'))
+           insert into public.messages (org_id, conversation_id, contact_id, direction, kind, body, text, status,
+                                        wamid, origin, at, sent_at)
+           select %(org)s, t.id, t.contact_id, 'outbound', 'text', '{"text": {"body": "Thank you"}}', 'Thank you',
+                  'sent', 'wamid.old.' || i, 'person', now() - i * interval '1 second', now()
              from generate_series(1, %(count)s) i join threads t on t.n = i %% 10000""",
         {"org": bench.org_id, "count": count},
     )

@@ -1,89 +1,19 @@
 """The main job through a running stack, and the operator's commands on the way."""
 
 import json
-import os
-import subprocess
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Protocol
 from uuid import uuid4
 
 import httpx
 import pytest
 
-from tests.local.flow_command import FLOW, NOT_INHERITED
+from tests.e2e.commands import Business, Commands, RunningStack
 
 EVERY_LEAD = ("leads", "stored", "greeted", "delivered", "read", "answered", "replied")
 KEYS = {"ok", *EVERY_LEAD, "duplicates", "lost", "lead_to_greeting_ms", "seconds"}
 
 
-class RunningStack(Protocol):
-    """What these tests need of the fixture `stack`."""
-
-    data: Path
-    workers_url: str
-    sandbox_url: str
-
-
-Flow = Callable[..., tuple[int, dict[str, Any], str]]
-
-
-@pytest.fixture
-def flow(stack: RunningStack, tmp_path: Path) -> Flow:
-    """Runs a flow command against the stack; gives exit status, JSON and standard error."""
-
-    def run(*args: str, stdin: str = "") -> tuple[int, dict[str, Any], str]:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
-        done = subprocess.run(
-            [FLOW, *args, "--json"],
-            input=stdin, capture_output=True, text=True, timeout=280, cwd=tmp_path,
-            env=clean | {"FLOW_DATA": str(stack.data)},
-        )  # fmt: skip
-        return done.returncode, json.loads(done.stdout), done.stderr
-
-    return run
-
-
-@pytest.fixture
-def org(flow: Flow) -> str:
-    """An organization of its own."""
-    owner = f"asha.{uuid4().hex[:12]}@example.com"
-    status, made, _ = flow("org", "create", "Kaveri Valves", "--owner", owner)
-    assert status == 0
-    return str(made["org_id"])
-
-
-class Business:
-    """An account, a number and a template at the sandbox's Meta, of which Flow knows nothing yet."""
-
-    def __init__(self, stack: RunningStack, **template: object) -> None:
-        digits = str(uuid4().int)[:12]
-        self.waba_id, self.phone_number_id, self.token = f"31{digits}", f"32{digits}", f"EAA{uuid4().hex}"
-        self.sandbox = httpx.Client(base_url=f"{stack.sandbox_url}/_sandbox", timeout=10, trust_env=False)
-        body = {"name": "hello", "language": "en", "body": "Hello {{1}}, about {{2}}."} | template
-        self.sandbox.post(
-            "/meta/accounts",
-            json={
-                "waba_id": self.waba_id, "token": self.token, "templates": [body],
-                "numbers": [{"phone_number_id": self.phone_number_id, "display_phone": "+91 11400 00001"}],
-            },
-        ).raise_for_status()  # fmt: skip
-
-    def connect(self, flow: Flow, org: str) -> tuple[int, dict[str, Any], str]:
-        """Connect it to an organization."""
-        return flow(
-            "whatsapp", "connect", "--org", org, "--waba-id", self.waba_id,
-            "--phone-number-id", self.phone_number_id, "--token-stdin", stdin=self.token + "\n",
-        )  # fmt: skip
-
-
-@pytest.fixture
-def business(stack: RunningStack) -> Business:
-    return Business(stack)
-
-
 @pytest.mark.parametrize("leads", [25, 1])
-def test_every_lead_makes_the_whole_trip_exactly_once(flow: Flow, leads: int) -> None:
+def test_every_lead_makes_the_whole_trip_exactly_once(flow: Commands, leads: int) -> None:
     status, result, progress = flow("demo", "--leads", str(leads))
 
     assert (status, result["ok"]) == (0, True), progress
@@ -94,7 +24,7 @@ def test_every_lead_makes_the_whole_trip_exactly_once(flow: Flow, leads: int) ->
     assert "ms" in progress
 
 
-def test_a_person_who_exists_keeps_the_password_and_gets_a_second_organization(flow: Flow) -> None:
+def test_a_person_who_exists_keeps_the_password_and_gets_a_second_organization(flow: Commands) -> None:
     owner = f"ravi.{uuid4().hex[:12]}@example.com"
 
     _, first, _ = flow(
@@ -111,7 +41,7 @@ def test_a_person_who_exists_keeps_the_password_and_gets_a_second_organization(f
 
 
 def test_a_number_is_connected_greets_a_lead_and_is_disconnected(
-    flow: Flow, org: str, business: Business
+    flow: Commands, org: str, business: Business
 ) -> None:
     connected = business.connect(flow, org)
     setting = flow(
@@ -132,7 +62,7 @@ def test_a_number_is_connected_greets_a_lead_and_is_disconnected(
 
 
 def test_a_token_that_proves_nothing_connects_nothing_and_is_not_repeated(
-    flow: Flow, org: str, business: Business
+    flow: Commands, org: str, business: Business
 ) -> None:
     business.token = "EAAsomebodyelses"
 
@@ -143,7 +73,7 @@ def test_a_token_that_proves_nothing_connects_nothing_and_is_not_repeated(
     assert business.token not in json.dumps(answer) + said
 
 
-def test_a_batch_is_queued_in_the_order_given(flow: Flow, org: str, business: Business) -> None:
+def test_a_batch_is_queued_in_the_order_given(flow: Commands, org: str, business: Business) -> None:
     business.connect(flow, org)
     flow("template", "sync", "--org", org)
     lines = "".join(
@@ -161,7 +91,7 @@ def test_a_batch_is_queued_in_the_order_given(flow: Flow, org: str, business: Bu
     assert queued["message_ids"] == sorted(queued["message_ids"])
 
 
-def test_a_refused_message_names_its_line(flow: Flow, org: str, business: Business) -> None:
+def test_a_refused_message_names_its_line(flow: Commands, org: str, business: Business) -> None:
     business.connect(flow, org)
     flow("template", "sync", "--org", org)
     good = {"to": "+919000000007", "template": "hello", "language": "en", "param": ["Asha", "pumps"]}
@@ -174,7 +104,7 @@ def test_a_refused_message_names_its_line(flow: Flow, org: str, business: Busine
     assert answer["error"]["detail"] == "template_parameters"
 
 
-def test_named_values_fill_a_named_template(flow: Flow, org: str, stack: RunningStack) -> None:
+def test_named_values_fill_a_named_template(flow: Commands, org: str, stack: RunningStack) -> None:
     business = Business(stack, parameter_format="NAMED", body="Hello {{name}}, about {{product}}.")
     business.connect(flow, org)
     flow("template", "sync", "--org", org)
@@ -189,7 +119,7 @@ def test_named_values_fill_a_named_template(flow: Flow, org: str, stack: Running
 
 
 def test_a_second_sync_too_soon_is_refused_with_the_time_it_may_run(
-    flow: Flow, org: str, stack: RunningStack
+    flow: Commands, org: str, stack: RunningStack
 ) -> None:
     key = f"key-{uuid4().hex}"
     httpx.post(f"{stack.sandbox_url}/_sandbox/indiamart/keys", json={"key": key}, trust_env=False)
@@ -205,7 +135,7 @@ def test_a_second_sync_too_soon_is_refused_with_the_time_it_may_run(
 
 
 def test_the_push_address_is_told_once_and_replaced_on_request(
-    flow: Flow, org: str, stack: RunningStack
+    flow: Commands, org: str, stack: RunningStack
 ) -> None:
     first = flow("indiamart", "push", "--org", org)
     again = flow("indiamart", "push", "--org", org)
@@ -219,7 +149,7 @@ def test_the_push_address_is_told_once_and_replaced_on_request(
     assert httpx.post(rotated[1]["url"], json=body, trust_env=False).status_code == 200
 
 
-def test_keys_rotate_while_their_tokens_are_in_use(flow: Flow, org: str, business: Business) -> None:
+def test_keys_rotate_while_their_tokens_are_in_use(flow: Commands, org: str, business: Business) -> None:
     business.connect(flow, org)
 
     status, rotated, _ = flow("keys", "rotate")
@@ -230,7 +160,7 @@ def test_keys_rotate_while_their_tokens_are_in_use(flow: Flow, org: str, busines
     assert flow("template", "sync", "--org", org)[0] == 0
 
 
-def test_replay_applies_what_waits_and_refuses_an_unknown_event(flow: Flow) -> None:
+def test_replay_applies_what_waits_and_refuses_an_unknown_event(flow: Commands) -> None:
     everything = flow("replay")
     unknown = flow("replay", "999999999999")
 
@@ -239,18 +169,11 @@ def test_replay_applies_what_waits_and_refuses_an_unknown_event(flow: Flow) -> N
     assert unknown[1]["error"]["detail"] == "event_unknown"
 
 
-def test_an_organizations_conversations_are_rebuilt(flow: Flow, org: str) -> None:
-    status, counted, _ = flow("rebuild", "--org", org)
-
-    assert status == 0
-    assert counted
-
-
-def test_migrate_finds_nothing_missing_in_a_running_stack(flow: Flow) -> None:
+def test_migrate_finds_nothing_missing_in_a_running_stack(flow: Commands) -> None:
     assert flow("migrate")[:2] == (0, {"applied": []})
 
 
-def test_an_unknown_organization_is_refused(flow: Flow) -> None:
+def test_an_unknown_organization_is_refused(flow: Commands) -> None:
     status, answer, _ = flow("template", "sync", "--org", str(uuid4()))
 
     assert status == 1

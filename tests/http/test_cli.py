@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from workers.cli import flow
 from workers.cli.demo.enquiries import invent
 from workers.cli.demo.journey import extra, percentile
-from workers.cli.message import read_line, values
+from workers.cli.message import read_line
 from workers.cli.output import Refusal
 from workers.cli.project import database, outside, settings
 
@@ -93,7 +93,6 @@ NEEDS_A_PROJECT = [
     pytest.param(["indiamart", "sync", "--org", ORG], id="indiamart sync"),
     pytest.param(["indiamart", "push", "--org", ORG], id="indiamart push"),
     pytest.param(["replay"], id="replay"),
-    pytest.param(["rebuild", "--org", ORG], id="rebuild"),
     pytest.param(["keys", "rotate"], id="keys rotate"),
     pytest.param(["migrate"], id="migrate"),
     pytest.param(["demo"], id="demo"),
@@ -132,21 +131,6 @@ def test_an_empty_secret_is_wrong_use(
 
 
 @pytest.mark.parametrize(
-    ("given", "read"),
-    [
-        pytest.param([], [], id="none"),
-        pytest.param(["Asha", "Pump 5 HP"], ["Asha", "Pump 5 HP"], id="in order"),
-        pytest.param(["name=Asha", "offer=5=6"], {"name": "Asha", "offer": "5=6"}, id="named"),
-        pytest.param(["name=Asha", "Pump"], ["name=Asha", "Pump"], id="not all named"),
-        pytest.param(["a=1", "a=2"], ["a=1", "a=2"], id="one name twice"),
-        pytest.param(["2+2=4"], ["2+2=4"], id="no name before the sign"),
-    ],
-)
-def test_template_values_are_named_only_when_each_has_a_name(given: list[str], read: object) -> None:
-    assert values(given) == read
-
-
-@pytest.mark.parametrize(
     ("line", "item"),
     [
         pytest.param(
@@ -169,7 +153,7 @@ def test_template_values_are_named_only_when_each_has_a_name(given: list[str], r
         ),
         pytest.param(
             {"to": "IN.1", "template": "t", "language": "en", "param": "name=Asha"},
-            {"params": {"name": "Asha"}},
+            {"params": ["name=Asha"]},
             id="one value",
         ),
     ],

@@ -60,9 +60,9 @@ ANSWERS = [
     pytest.param(httpx.WriteTimeout("t"), "unknown", id="stuck while sending"),
     pytest.param(httpx.ReadError("r"), "unknown", id="reset"),
     pytest.param(httpx.RemoteProtocolError("d"), "unknown", id="hung up without answer"),
-    pytest.param(httpx.ConnectError("c"), "released", id="could not connect"),
-    pytest.param(httpx.ConnectTimeout("t"), "released", id="could not connect in time"),
-    pytest.param(httpx.PoolTimeout("t"), "released", id="no free connection"),
+    pytest.param(httpx.ConnectError("c"), "not_sent", id="could not connect"),
+    pytest.param(httpx.ConnectTimeout("t"), "not_sent", id="could not connect in time"),
+    pytest.param(httpx.PoolTimeout("t"), "not_sent", id="no free connection"),
 ]
 
 

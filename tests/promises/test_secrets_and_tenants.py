@@ -92,9 +92,7 @@ def test_P23_tokens_and_keys_are_encrypted_at_rest_with_aes_256(db: Database, sh
     assert not [1 for stored, key in keys if stored == key]
 
 
-def test_P24_credentials_are_decrypted_only_for_a_dispatch_and_each_time_is_counted(
-    db: Database, shop: Planted
-) -> None:
+def test_P24_credentials_are_decrypted_only_for_a_dispatch(db: Database, shop: Planted) -> None:
     reads = "select sum(reads) from private.credential_reads where org_id = %(org)s and purpose = 'dispatch'"
     before = value(db, reads, org=shop.org_id)
     items = '[{"to": "+919810000077", "template": "welcome", "language": "en"}]'
@@ -102,11 +100,11 @@ def test_P24_credentials_are_decrypted_only_for_a_dispatch_and_each_time_is_coun
 
     claimed = value(db, "select worker.claim_messages(10, 60, 900)")
 
-    # The only functions that open one: a send, a lead fetch, a template sync, the unsubscribing of a disconnect.
+    # The only functions that open one: a send, a fetch, a template sync, the unsubscribing of a disconnect.
     opens = {
         name
         for (name,) in db.rows(
-            "select oid::regprocedure::text from pg_proc where prosrc ~ '(open_credential|unseal_credential) *\\('"
+            "select oid::regprocedure::text from pg_proc where prosrc ~ '(open|unseal)_credential *\\('"
         )
     }
     assert (before, value(db, reads, org=shop.org_id)) == (None, 1)
@@ -141,9 +139,7 @@ def test_P26_anon_is_blocked_at_the_database_engine(db: Database, shop: Planted)
     assert db.refusal("select public.add_lead(%s, '{}')", shop.org_id).sqlstate == "42501"
 
 
-def test_P29_disconnecting_whatsapp_halts_calls_and_marks_the_token_for_removal(
-    db: Database, shop: Planted
-) -> None:
+def test_P29_disconnecting_whatsapp_halts_calls_and_removes_the_token(db: Database, shop: Planted) -> None:
     items = '[{"to": "+919810000077", "template": "welcome", "language": "en"}]'
     value(db, "select worker.send_messages(%(org)s, %(items)s)", org=shop.org_id, items=items)
 
@@ -155,9 +151,7 @@ def test_P29_disconnecting_whatsapp_halts_calls_and_marks_the_token_for_removal(
     assert db.refusal("select worker.send_messages(%s, %s)", shop.org_id, items).sqlstate == "PT409"
 
 
-def test_P29_disconnecting_indiamart_halts_calls_and_marks_the_key_for_removal(
-    db: Database, shop: Planted
-) -> None:
+def test_P29_disconnecting_indiamart_halts_calls_and_removes_the_key(db: Database, shop: Planted) -> None:
     ids = shop.ids
 
     value(

@@ -45,6 +45,7 @@ def lasting(connect: Callable[[], Database]) -> Iterator[Callable[..., Business]
     for business in made:
         with psycopg.connect(business.db.info.dsn, password=business.db.info.password, autocommit=True) as db:
             db.execute("select worker.disconnect_whatsapp(%s)", [business.org_id])
-            db.execute("update private.send_lanes set lease = null, next_at = null where org_id = %s", [business.org_id])
-
-
+            db.execute(
+                "update private.send_lanes set lease = null, next_at = null where org_id = %s",
+                [business.org_id],
+            )

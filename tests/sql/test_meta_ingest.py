@@ -17,7 +17,9 @@ def payload(name):
 
 
 def dead(db):
-    return db.rows("select reason, org_id, item from private.dead_letters where resolved_at is null order by id")
+    return db.rows(
+        "select reason, org_id, item from private.dead_letters where resolved_at is null order by id"
+    )
 
 
 def reasons(db):
@@ -31,7 +33,10 @@ def state(business):
               "public.consent_events", "public.message_templates", "public.whatsapp_numbers", "public.whatsapp_accounts",
               "private.parked_updates")  # fmt: skip
     return {
-        table: sorted(json.dumps({k: v for k, v in row.items() if k not in skip}, sort_keys=True) for row in business.table(table))
+        table: sorted(
+            json.dumps({k: v for k, v in row.items() if k not in skip}, sort_keys=True)
+            for row in business.table(table)
+        )
         for table in tables
     }
 
@@ -88,13 +93,26 @@ def test_inbound_message_is_stored_with_its_words_and_opens_the_window(business,
 
     stored = business.message(sent["id"])
     (thread,) = business.table("public.conversations")
-    assert (stored["kind"], stored["text"], stored["direction"], stored["status"]) == (kind, words, "inbound", "received")
+    assert (stored["kind"], stored["text"], stored["direction"], stored["status"]) == (
+        kind,
+        words,
+        "inbound",
+        "received",
+    )
     assert stored["body"] == sent
     assert thread["unread_count"] == 1
     assert thread["last_message_text"] == (words or kind)
-    assert db.value("select extract(epoch from window_expires_at) from public.conversations") == int(sent["timestamp"]) + 86400
+    assert (
+        db.value("select extract(epoch from window_expires_at) from public.conversations")
+        == int(sent["timestamp"]) + 86400
+    )
     contact = business.contact(ASHA)
-    assert (contact["name"], contact["phone"], contact["wa_id"], contact["user_id"]) == ("Asha Verma", f"+{ASHA}", ASHA, ASHA_ID)
+    assert (contact["name"], contact["phone"], contact["wa_id"], contact["user_id"]) == (
+        "Asha Verma",
+        f"+{ASHA}",
+        ASHA,
+        ASHA_ID,
+    )
 
 
 def test_quote_names_the_message_it_answers(business, db):
@@ -107,7 +125,12 @@ def test_person_without_phone_is_known_by_user_id(business, db):
     post(db, payload("message_text_username_only"))
 
     contact = business.contact(ASHA_ID)
-    assert (contact["name"], contact["phone"], contact["wa_id"], contact["country"]) == ("Meera", None, None, "IN")
+    assert (contact["name"], contact["phone"], contact["wa_id"], contact["country"]) == (
+        "Meera",
+        None,
+        None,
+        "IN",
+    )
 
 
 SETTLED = [
@@ -121,7 +144,9 @@ SETTLED = [
 ]
 
 
-@pytest.mark.parametrize(("name", "n", "word", "instants"), [pytest.param(*case, id=case[0]) for case in SETTLED])
+@pytest.mark.parametrize(
+    ("name", "n", "word", "instants"), [pytest.param(*case, id=case[0]) for case in SETTLED]
+)
 def test_status_sets_its_instant_from_metas_clock(outbound, db, name, n, word, instants):
     event = payload(name)
     said = event["entry"][0]["changes"][0]["value"]["statuses"][0]
@@ -131,7 +156,9 @@ def test_status_sets_its_instant_from_metas_clock(outbound, db, name, n, word, i
     message = outbound.message(f"wamid.FLOWTESTOUT0{n}==")
     assert message["status"] == word
     for instant in ("sent_at", "delivered_at", "read_at", "played_at", "failed_at"):
-        told = db.value(f"select extract(epoch from {instant}) from public.messages where id = %s", message["id"])
+        told = db.value(
+            f"select extract(epoch from {instant}) from public.messages where id = %s", message["id"]
+        )
         assert told == (int(said["timestamp"]) if instant in instants else None), instant
     assert message["pricing"] == ({said["status"]: said["pricing"]} if "pricing" in said else None)
 
@@ -146,7 +173,9 @@ def test_reaction_edit_and_revoke_change_the_message_they_name_and_have_no_row(o
     assert list(edited["edits"]) == ["wamid.FLOWTEST0022EDI=="]
     assert edited["revoked_at"]
     assert outbound.message(OURS)["reactions"][ASHA_ID]["emoji"] == "👍"
-    assert [m["wamid"] for m in outbound.table("public.messages") if m["direction"] == "inbound"] == ["wamid.FLOWTEST0001TEX=="]
+    assert [m["wamid"] for m in outbound.table("public.messages") if m["direction"] == "inbound"] == [
+        "wamid.FLOWTEST0001TEX=="
+    ]
     post(db, payload("message_reaction_removed"))
     assert outbound.message(OURS)["reactions"][ASHA_ID]["emoji"] is None
 
@@ -166,10 +195,21 @@ def test_reaction_edit_and_revoke_that_come_first_wait_for_their_message(busines
 
 @pytest.mark.parametrize(
     ("name", "standing"),
-    [("template_status_approved", "APPROVED"), ("template_status_rejected", "REJECTED"), ("template_status_paused", "PAUSED")],
+    [
+        ("template_status_approved", "APPROVED"),
+        ("template_status_rejected", "REJECTED"),
+        ("template_status_paused", "PAUSED"),
+    ],
 )
 def test_template_status_is_taken_from_meta(business, db, name, standing):
-    greeting = {"id": "9", "name": "greeting_v1", "language": "en", "status": "PENDING", "category": "UTILITY", "components": []}
+    greeting = {
+        "id": "9",
+        "name": "greeting_v1",
+        "language": "en",
+        "status": "PENDING",
+        "category": "UTILITY",
+        "components": [],
+    }
     call(db, "store_templates", org_id=business.org_id, account_id=business.account_id, templates=[greeting])
 
     post(db, payload(name))
@@ -215,7 +255,9 @@ def test_lead_with_a_phone_and_the_one_who_writes_from_it_are_one_contact(busine
 
     (contact,) = business.table("public.contacts")
     assert (contact["name"], contact["user_id"]) == ("Ravi", ASHA_ID)
-    assert db.value("select contact_id::text from public.leads where id = %s", lead["lead_id"]) == contact["id"]
+    assert (
+        db.value("select contact_id::text from public.leads where id = %s", lead["lead_id"]) == contact["id"]
+    )
 
 
 NUMBER_CHANGED = [
@@ -233,12 +275,18 @@ def test_person_who_changes_number_stays_one_contact(business, db, order):
         if step == "old":
             business.hear(text("w1", sender=ASHA, user=ASHA_ID), name="Asha")
         elif step == "new":
-            business.hear(text("w2", sender="919810000099", user="IN.40001000200030099", at=1795000200), name="Asha V")
+            business.hear(
+                text("w2", sender="919810000099", user="IN.40001000200030099", at=1795000200), name="Asha V"
+            )
         else:
             assert post(db, changed)["dead"] == 0
 
     (contact,) = business.table("public.contacts")
-    assert (contact["wa_id"], contact["user_id"], contact["phone"]) == ("919810000099", "IN.40001000200030099", "+919810000099")
+    assert (contact["wa_id"], contact["user_id"], contact["phone"]) == (
+        "919810000099",
+        "IN.40001000200030099",
+        "+919810000099",
+    )
     assert contact["name"] == "Asha V"
     assert len(business.table("public.contact_identities")) == 4
     assert len(business.table("public.conversations")) == 1
@@ -362,7 +410,9 @@ def test_number_that_moved_to_another_organization_writes_only_there_but_settles
 def test_statuses_that_overtake_our_own_answer_are_applied_with_it(business):
     (message,) = business.send("+919810000011")
     claim = business.claim()
-    business.told(status(f"wamid.{message}", "delivered", 1795000002), status(f"wamid.{message}", "sent", 1795000001))
+    business.told(
+        status(f"wamid.{message}", "delivered", 1795000002), status(f"wamid.{message}", "sent", 1795000001)
+    )
     assert business.message(message)["status"] == "sending"
 
     assert business.record(claim)["parked"] == 2
@@ -387,7 +437,16 @@ def test_status_with_our_callback_data_finds_its_message_before_the_answer(busin
     assert business.message(second)["status"] == "sending"
 
 
-FOREIGN = ["out_01JB0000000000000000000001", "flow.", "flow.x", "flow.99999999999999999999", "flow.0", 7, None, {"a": 1}]
+FOREIGN = [
+    "out_01JB0000000000000000000001",
+    "flow.",
+    "flow.x",
+    "flow.99999999999999999999",
+    "flow.0",
+    7,
+    None,
+    {"a": 1},
+]
 
 
 @pytest.mark.parametrize("data", FOREIGN)
@@ -410,7 +469,12 @@ def test_callback_data_never_reaches_another_organizations_message(business, db)
 def test_status_never_moves_backwards(business):
     message = business.sent()
 
-    for word, at in (("read", 1795000009), ("delivered", 1795000005), ("sent", 1795000001), ("read", 1795000030)):
+    for word, at in (
+        ("read", 1795000009),
+        ("delivered", 1795000005),
+        ("sent", 1795000001),
+        ("read", 1795000030),
+    ):
         business.told(status(f"wamid.{message}", word, at))
 
     stored = business.message(message)
@@ -447,7 +511,9 @@ RULES = [(0, "reauthorize"), (190, "reauthorize"), (131005, "reauthorize"), (250
          (131026, "fail"), (131049, "fail"), (130429, "retry"), (131056, "retry"), (987654, "unknown")]  # fmt: skip
 
 
-@pytest.mark.parametrize(("code", "action"), [pytest.param(*rule, id=f"{rule[0]} {rule[1]}") for rule in RULES])
+@pytest.mark.parametrize(
+    ("code", "action"), [pytest.param(*rule, id=f"{rule[0]} {rule[1]}") for rule in RULES]
+)
 def test_failed_status_has_the_consequence_of_its_code(business, db, code, action):
     business.hear(text("w1", at=business.now() - 60))
     message = business.sent(template="hello", language="en", params=["Asha", "a kurta"])
@@ -460,13 +526,28 @@ def test_failed_status_has_the_consequence_of_its_code(business, db, code, actio
     assert business.account()["status"] == ("reconnect" if action == "reauthorize" else "connected")
     assert business.number()["status"] == ("paused" if action == "pause_number" else "connected")
     assert (business.contact(ASHA)["opted_out_at"] is not None) == (action == "opt_out")
-    blocked = db.value("select blocked_reason from public.message_templates where name = 'hello' and org_id = %s", business.org_id)
+    blocked = db.value(
+        "select blocked_reason from public.message_templates where name = 'hello' and org_id = %s",
+        business.org_id,
+    )
     assert (blocked is not None) == (action == "template_fix")
-    is_open = db.value("select window_expires_at > now() from public.conversations where org_id = %s", business.org_id)
+    is_open = db.value(
+        "select window_expires_at > now() from public.conversations where org_id = %s", business.org_id
+    )
     assert is_open == (action != "window_closed")
 
 
-ODD_ERRORS = [[], [{}], None, "x", [7], [{"code": "131026"}], [{"code": 1e30}], [{"code": -1}], [{"code": None}]]
+ODD_ERRORS = [
+    [],
+    [{}],
+    None,
+    "x",
+    [7],
+    [{"code": "131026"}],
+    [{"code": 1e30}],
+    [{"code": -1}],
+    [{"code": None}],
+]
 
 
 @pytest.mark.parametrize("errors", ODD_ERRORS, ids=str)
@@ -486,11 +567,15 @@ def test_window_that_meta_closed_opens_again_only_when_they_write_later(business
     for words in (lambda: business.told(status(f"wamid.{message}", "failed", now - 100, 131047)),
                   lambda: business.hear(text("w1", at=now - 200))):  # fmt: skip
         words()
-    assert not db.value("select window_expires_at > now() from public.conversations where org_id = %s", business.org_id)
+    assert not db.value(
+        "select window_expires_at > now() from public.conversations where org_id = %s", business.org_id
+    )
 
     business.hear(text("w2", at=now - 50))
 
-    assert db.value("select window_expires_at > now() from public.conversations where org_id = %s", business.org_id)
+    assert db.value(
+        "select window_expires_at > now() from public.conversations where org_id = %s", business.org_id
+    )
 
 
 # Consent ------------------------------------------------------------------------------------------------------
@@ -562,8 +647,16 @@ def test_consent_can_be_neither_changed_nor_removed(business, db):
 
 
 def test_batch_of_everything_twice_is_the_same_as_once(outbound, db):
-    messages = [text(f"w{i % 40}", f"words {i % 40}", 1795000000 + i % 40, sender=f"9198100001{i % 7:02d}") for i in range(80)]
-    statuses = [status(f"wamid.FLOWTESTOUT01{i % 11:02d}==", ("sent", "delivered", "read")[i % 3], 1795000000 + i % 33) for i in range(99)]
+    messages = [
+        text(f"w{i % 40}", f"words {i % 40}", 1795000000 + i % 40, sender=f"9198100001{i % 7:02d}")
+        for i in range(80)
+    ]
+    statuses = [
+        status(
+            f"wamid.FLOWTESTOUT01{i % 11:02d}==", ("sent", "delivered", "read")[i % 3], 1795000000 + i % 33
+        )
+        for i in range(99)
+    ]
     both = webhook(outbound.change({"messages": messages}), outbound.change({"statuses": statuses}))
 
     first = post(db, both)
@@ -612,7 +705,9 @@ WHOLE = [
     pytest.param(b"{}", "not_a_webhook", id="an empty object"),
     pytest.param(b"null", "not_a_webhook", id="null"),
     pytest.param(b'{"entry":{}}', "not_a_webhook", id="entry is no list"),
-    pytest.param(b'{"entry":{},"n":1e999999}', "not_a_webhook", id="entry is no list, and a number that fits nowhere"),
+    pytest.param(
+        b'{"entry":{},"n":1e999999}', "not_a_webhook", id="entry is no list, and a number that fits nowhere"
+    ),
 ]
 
 
@@ -672,14 +767,34 @@ BROKEN = [
     pytest.param(b'{"id":"","timestamp":"1"}', "id_missing", id="an empty id"),
     pytest.param(b'{"id":"%s","timestamp":"1"}' % (b"x" * 513), "id_too_long", id="an endless id"),
     pytest.param(b'{"id":"x","from":"1","type":"text"}', "timestamp_invalid", id="no timestamp"),
-    pytest.param(b'{"id":"x","from":"1","timestamp":"yesterday"}', "timestamp_invalid", id="a timestamp in words"),
-    pytest.param(b'{"id":"x","from":"1","timestamp":"999999999999"}', "timestamp_invalid", id="a timestamp in milliseconds"),
+    pytest.param(
+        b'{"id":"x","from":"1","timestamp":"yesterday"}', "timestamp_invalid", id="a timestamp in words"
+    ),
+    pytest.param(
+        b'{"id":"x","from":"1","timestamp":"999999999999"}',
+        "timestamp_invalid",
+        id="a timestamp in milliseconds",
+    ),
     pytest.param(b'{"id":"x","from":"1","timestamp":-5}', "timestamp_invalid", id="a time before time"),
     pytest.param(b'{"id":"x","timestamp":"1795000000","type":"text"}', "sender_missing", id="nobody sent it"),
-    pytest.param(b'{"id":"x","from":"1","timestamp":"1795000000","type":"reaction"}', "target_missing", id="a reaction to nothing"),
-    pytest.param(b'{"id":"x","from":"1","timestamp":"1795000000","type":"edit","edit":7}', "target_missing", id="an edit of nothing"),
-    pytest.param(b'{"id":"x","timestamp":"1795000000","type":"system","system":{"type":"user_changed_user_id"}}', "sender_missing", id="a change of nobody"),
-    pytest.param(raw_message(b"x", b'"Hi"', b',"n":1e999999'), "value_out_of_range", id="a number that fits nowhere"),
+    pytest.param(
+        b'{"id":"x","from":"1","timestamp":"1795000000","type":"reaction"}',
+        "target_missing",
+        id="a reaction to nothing",
+    ),
+    pytest.param(
+        b'{"id":"x","from":"1","timestamp":"1795000000","type":"edit","edit":7}',
+        "target_missing",
+        id="an edit of nothing",
+    ),
+    pytest.param(
+        b'{"id":"x","timestamp":"1795000000","type":"system","system":{"type":"user_changed_user_id"}}',
+        "sender_missing",
+        id="a change of nobody",
+    ),
+    pytest.param(
+        raw_message(b"x", b'"Hi"', b',"n":1e999999'), "value_out_of_range", id="a number that fits nowhere"
+    ),
     pytest.param(rb'{"id":"x\ud800","n":1e999999}', "value_out_of_range", id="two troubles at once"),
 ]
 
@@ -694,7 +809,10 @@ def test_broken_update_is_put_aside_and_its_neighbours_go_through(business, db, 
 
 
 def test_many_broken_updates_among_many_good_ones(business, db):
-    parts = [raw_message(b"m%d" % i) if i % 50 else b'{"id":"b%d","timestamp":"1795000000","type":"text"}' % i for i in range(1000)]
+    parts = [
+        raw_message(b"m%d" % i) if i % 50 else b'{"id":"b%d","timestamp":"1795000000","type":"text"}' % i
+        for i in range(1000)
+    ]
 
     told = post(db, around(*parts))
 
@@ -705,10 +823,22 @@ ENTRIES = [
     pytest.param([1, None, "x"], 3, id="entries that are no objects"),
     pytest.param([{"id": WABA}], 1, id="an entry without changes"),
     pytest.param([{"id": WABA, "changes": 5}], 1, id="changes that are no list"),
-    pytest.param([{"id": WABA, "changes": [7, {}, {"field": "messages"}, {"field": "messages", "value": []}]}], 4, id="broken changes"),
-    pytest.param([{"id": WABA, "changes": [{"field": "messages", "value": {"messages": {}}}]}], 1, id="messages that are no list"),
+    pytest.param(
+        [{"id": WABA, "changes": [7, {}, {"field": "messages"}, {"field": "messages", "value": []}]}],
+        4,
+        id="broken changes",
+    ),
+    pytest.param(
+        [{"id": WABA, "changes": [{"field": "messages", "value": {"messages": {}}}]}],
+        1,
+        id="messages that are no list",
+    ),
     pytest.param([{"id": WABA, "changes": [{"field": "moonphase", "value": {}}]}], 1, id="an unknown field"),
-    pytest.param([{"id": WABA, "changes": [{"field": "messages", "value": {"messages": [text("w")]}}]}], 1, id="no metadata"),
+    pytest.param(
+        [{"id": WABA, "changes": [{"field": "messages", "value": {"messages": [text("w")]}}]}],
+        1,
+        id="no metadata",
+    ),
     pytest.param([], 0, id="no entry"),
     pytest.param([{"id": WABA, "changes": []}], 0, id="no changes"),
 ]
@@ -733,7 +863,12 @@ UNHEARD_OF = [
     pytest.param({"type": 5}, "5", None, id="a number for a type"),
     pytest.param({}, "unknown", None, id="no type"),
     pytest.param({"type": "x" * 5000}, "x" * 64, None, id="an endless type"),
-    pytest.param({"type": "text", "text": {"body": "Hi"}, "context": 7, "referral": None}, "text", "Hi", id="odd extras"),
+    pytest.param(
+        {"type": "text", "text": {"body": "Hi"}, "context": 7, "referral": None},
+        "text",
+        "Hi",
+        id="odd extras",
+    ),
     pytest.param({"type": "contacts", "contacts": {}}, "contacts", None, id="contacts that are no list"),
 ]
 

@@ -28,7 +28,6 @@ COMMANDS = {
     "message": "message",
     "indiamart": "indiamart",
     "replay": "events",
-    "rebuild": "events",
     "keys": "keys",
 }
 

@@ -1,11 +1,9 @@
-"""`flow replay` and `flow rebuild`: apply stored webhook events again."""
-
-from uuid import UUID
+"""`flow replay`: apply stored webhook events again."""
 
 import click
 
 from workers.cli.output import Result, progress, reports
-from workers.cli.project import counts, database, org_option
+from workers.cli.project import counts, database
 
 
 @click.command()
@@ -27,15 +25,6 @@ def replay(event_id: int | None) -> Result:
         progress(f"{total['events']} events replayed, {remaining} to go")
 
 
-@click.command()
-@org_option
-@reports()
-def rebuild(org_id: UUID) -> Result:
-    """Build an organization's conversations again from its stored events."""
-    return database().rpc("rebuild", org_id=str(org_id))
-
-
 def register(flow: click.Group) -> None:
-    """Add the commands of this module."""
+    """Add the command of this module."""
     flow.add_command(replay)
-    flow.add_command(rebuild)

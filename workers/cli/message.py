@@ -4,7 +4,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Annotated, NoReturn
 from uuid import UUID, uuid4
@@ -18,7 +18,6 @@ from workers.errors import FlowError, Unavailable
 
 CHUNK = 500  # messages in one call: a second or so, within the API's eight
 WAITS = (0.5, 2, 5)
-NAMED = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
 PLACE = re.compile(r"Message (\d+) of \d+: ")
 
 
@@ -73,14 +72,7 @@ class Message(BaseModel):
             return self.params
         if isinstance(self.param, dict):
             return self.param
-        return values([self.param] if isinstance(self.param, str) else self.param or [])
-
-
-def values(given: Sequence[str]) -> Params:
-    """Read --param: VALUE in the order of the body, or NAME=VALUE each for named templates."""
-    named = [NAMED.fullmatch(value) for value in given]
-    names = {hit.group(1): hit.group(2) for hit in named if hit}
-    return names if given and len(names) == len(given) else list(given)
+        return [self.param] if isinstance(self.param, str) else self.param or []
 
 
 def _human(done: Result) -> str:

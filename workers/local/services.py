@@ -67,7 +67,15 @@ def services(
         ),
     ]
     port = str(stack.ports["sandbox"])
-    command = [sys.executable, "-m", "workers.sandbox", "--port", port, "--state", str(stack.data / "sandbox.json")]
+    command = [
+        sys.executable,
+        "-m",
+        "workers.sandbox",
+        "--port",
+        port,
+        "--state",
+        str(stack.data / "sandbox.json"),
+    ]
     made.append(Service("sandbox", command, os.environ | settings))
     made.append(_workers(stack, settings))
     return made

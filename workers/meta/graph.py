@@ -67,7 +67,7 @@ class Problem(BaseModel):
 class Outcome:
     """What became of one send: Meta's answer, or how far the request came without one."""
 
-    outcome: Literal["accepted", "error", "unknown", "released"]
+    outcome: Literal["accepted", "error", "unknown", "not_sent"]
     wamid: str | None = None
     http_status: int | None = None
     code: int | None = None
@@ -137,7 +137,7 @@ class Graph:
         try:
             response = self._http.post(url, json=payload, headers=_bearer(token))
         except _NOT_SENT as error:
-            return Outcome("released", title=type(error).__name__)
+            return Outcome("not_sent", title=type(error).__name__)
         except httpx.HTTPError as error:
             return Outcome("unknown", title=type(error).__name__)
         return _outcome(response)

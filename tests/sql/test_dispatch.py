@@ -1,0 +1,870 @@
+"""What leaves, when, in which order, and what becomes of it: the outbox under every answer that Meta can give."""
+
+import json
+import threading
+import time
+from uuid import uuid4
+
+import pytest
+
+from tests.business import Business, call, fresh_org, status, text
+
+ASHA, RAVI = "+919810000011", "+919810000022"
+UNSURE = 900
+
+
+def ids(claim):
+    return [m["message_id"] for m in claim["messages"]]
+
+
+def lane(business):
+    (found,) = business.table("private.send_lanes")
+    return found
+
+
+def write(business, phone=ASHA, ago=60):
+    """The customer writes, so that free text may go to them."""
+    business.hear(text(f"w{uuid4().hex}", at=business.now() - ago, sender=phone.lstrip("+")))
+
+
+# Order --------------------------------------------------------------------------------------------------------
+
+
+def test_messages_of_one_conversation_leave_in_order_and_one_at_a_time(business):
+    queued = business.send(*[ASHA] * 4)
+    sent = []
+    for _ in queued:
+        claim = business.claim()
+        assert business.claim()["messages"] == []
+        sent += ids(claim)
+        business.record(claim)
+
+    assert sent == queued
+    assert business.statuses() == ["sent"] * 4
+
+
+def test_one_conversation_does_not_hold_up_another(business):
+    slow, fast = business.send(ASHA)[0], business.send(RAVI)[0]
+    claim = business.claim()
+    business.record(claim, only=[fast])
+    (next_one,) = business.send(RAVI)
+
+    assert ids(claim) == [slow, fast]
+    assert ids(business.claim()) == [next_one]
+
+
+def test_payload_is_what_meta_takes(business):
+    write(business)
+    business.send(ASHA, text="See https://example.test")
+    business.send(RAVI, template="named", language="en", params={"who": "Asha", "what": "kurta\n\t   of  silk      "})
+
+    free, template = business.claim()["messages"]
+
+    assert free["phone_number_id"] == business.phone_number_id
+    assert free["payload"] == {
+        "messaging_product": "whatsapp", "recipient_type": "individual", "to": "919810000011", "type": "text",
+        "text": {"body": "See https://example.test", "preview_url": True},
+        "biz_opaque_callback_data": f"flow.{free['message_id']}",
+    }  # fmt: skip
+    assert template["payload"]["template"] == {
+        "name": "named", "language": {"code": "en"}, "components": [{"type": "body", "parameters": [
+            {"type": "text", "parameter_name": "who", "text": "Asha"},
+            {"type": "text", "parameter_name": "what", "text": "kurta of  silk"}]}],
+    }  # fmt: skip
+
+
+def test_person_without_phone_is_written_to_by_user_id(business):
+    business.hear(text("w1", at=business.now(), sender=None, user="IN.4000"))
+    business.send("IN.4000", text="Hi")
+
+    payload = business.claim()["messages"][0]["payload"]
+
+    assert payload["recipient"] == "IN.4000"
+    assert "to" not in payload
+
+
+def test_token_is_handed_out_once_for_each_account_that_sends(business):
+    assert business.claim()["tokens"] == {}
+    business.send(ASHA, RAVI)
+
+    assert business.claim()["tokens"] == {business.account_id: "EAAtoken"}
+
+
+def test_4_dispatchers_at_once_send_2000_messages_once_each_and_in_order(lasting, connect):
+    business = lasting(rate=100_000)
+    phones = [f"+9198100{n:05d}" for n in range(500)]
+    queued = [m for _ in range(2) for part in (phones[:250], phones[250:]) for m in business.send(*part, *part)]
+    assert len(queued) == 2000
+    taken: list[list[int]] = [[] for _ in range(4)]
+    troubles: list[BaseException] = []
+
+    def dispatch(mine):
+        db, idle = connect(), 0
+        try:
+            while idle < 20:
+                claim = call(db, "claim_messages", batch=40, lease_seconds=60, uncertain_after_seconds=UNSURE)
+                idle = 0 if claim["messages"] else idle + 1
+                mine.extend(ids(claim))
+                results = [{"org_id": m["org_id"], "message_id": m["message_id"], "outcome": "accepted",
+                            "wamid": f"wamid.{m['message_id']}"} for m in claim["messages"]]  # fmt: skip
+                if results:
+                    call(db, "record_results", lease=claim["lease"], results=results, uncertain_after_seconds=UNSURE)
+                else:
+                    time.sleep(0.005)
+        except BaseException as trouble:  # noqa: BLE001
+            troubles.append(trouble)
+
+    threads = [threading.Thread(target=dispatch, args=(mine,)) for mine in taken]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+    assert troubles == []
+    assert sorted(m for mine in taken for m in mine) == sorted(queued)
+    assert set(business.statuses()) == {"sent"}
+    assert business.db.value("select max(attempts) from public.messages where org_id = %s", business.org_id) == 1
+
+
+def test_messages_queued_at_once_from_many_sides_leave_in_the_order_of_their_ids(lasting, connect):
+    business = lasting()
+    write(business)
+
+    def write_ten(name):
+        db = connect()
+        for i in range(10):
+            item = {"to": ASHA, "text": f"{name} {i}"}
+            call(db, "send_messages", org_id=business.org_id, items=[item])
+
+    threads = [threading.Thread(target=write_ten, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    rows = business.db.rows(
+        "select id, text from public.messages where org_id = %s and direction = 'outbound' order by id", business.org_id
+    )
+    assert [[t for _, t in rows if t[0] == name] for name in "abcd"] == [[f"{name} {i}" for i in range(10)] for name in "abcd"]
+    sent = []
+    for _ in rows:
+        claim = business.claim()
+        sent += ids(claim)
+        business.record(claim)
+    assert sent == [i for i, _ in rows]
+
+
+# Speed --------------------------------------------------------------------------------------------------------
+
+
+def test_number_sends_no_faster_than_meta_grants(db):
+    business = Business(db, fresh_org(db), rate=80)
+    business.send(*[f"+9198100{n:05d}" for n in range(300)])
+
+    def burst():
+        taken = 0
+        while claim := ids(business.claim()):
+            taken += len(claim)
+            assert taken <= 80
+        return taken
+
+    burst()
+    assert burst() <= 3, "the bucket is empty, but for the milliseconds that have passed"
+    for seconds in (1, 1, 0.5):
+        business.let_pass(seconds)
+        in_store_and_refilled = 8 + 72 * seconds
+        assert min(8, 72 * seconds) <= burst() <= in_store_and_refilled
+
+
+def test_second_of_patience_brings_a_second_of_messages(db):
+    """A dispatcher that asks all the time gets 80 in a second, and never more."""
+    business = Business(db, fresh_org(db), rate=80)
+    business.send(*[f"+9198100{n:05d}" for n in range(300)])
+    taken = len(ids(business.claim()))
+    for _ in range(100):
+        business.let_pass(0.01)
+        taken += len(ids(business.claim()))
+
+    assert 70 <= taken <= 90
+
+
+def test_wait_says_when_an_empty_bucket_has_a_message_again(db):
+    business = Business(db, fresh_org(db), rate=1)
+    business.send(ASHA, RAVI)
+
+    claim = business.claim()
+
+    assert len(ids(claim)) == 1
+    assert 900 <= claim["wait_ms"] <= 1200
+    assert business.claim()["messages"] == []
+
+
+def test_busy_number_does_not_starve_another(db):
+    busy = Business(db, fresh_org(db, "Busy"))
+    busy.send(*[f"+9198100{n:05d}" for n in range(400)])
+    quiet = Business(db, fresh_org(db, "Quiet"))
+    (message,) = quiet.send(ASHA)
+
+    for _ in range(3):
+        call(db, "claim_messages", batch=20, lease_seconds=60, uncertain_after_seconds=UNSURE)
+
+    assert quiet.message(message)["status"] == "sending"
+
+
+def test_one_person_gets_45_at_once_then_one_in_6_seconds(business):
+    business.send(*[ASHA] * 50)
+
+    def burst():
+        taken = 0
+        while (claim := business.claim())["messages"]:
+            taken += len(claim["messages"])
+            business.record(claim)
+        return taken, claim["wait_ms"]
+
+    first, wait = burst()
+    assert first == 45
+    assert 5000 < wait <= 6100
+    business.let_pass(6.1)
+    assert burst()[0] == 1
+    business.let_pass(12.2)
+    assert burst()[0] == 2
+
+
+def test_batch_bounds_a_claim(business):
+    business.send(*[f"+9198100{n:05d}" for n in range(20)])
+
+    assert len(ids(business.claim(batch=7))) == 7
+    assert business.claim(batch=0)["messages"] == []
+
+
+# Refused at the last moment ------------------------------------------------------------------------------------
+
+
+def test_window_that_closed_meanwhile_fails_the_text_with_words_and_the_next_message_goes_on(business):
+    write(business)
+    (free,) = business.send(ASHA, text="Hello?")
+    (template,) = business.send(ASHA)
+    business.let_pass(86_400)
+
+    assert business.claim()["messages"] == []
+    assert ids(business.claim()) == [template]
+
+    refused = business.message(free)
+    assert (refused["status"], refused["error_code"]) == ("failed", 0)
+    assert "window" in refused["error_message"]
+
+
+def test_person_who_opted_out_gets_no_marketing_but_an_answer_and_a_receipt(business, db):
+    write(business)
+    (marketing,) = business.send(ASHA, template="hello", language="en", params=["a", "b"])
+    (receipt,) = business.send(ASHA)
+    (answer,) = business.send(ASHA, text="You are off the list.")
+    business.hear(text("w-stop", "STOP", at=business.now() - 30))
+
+    gone = []
+    for _ in range(4):
+        claim = business.claim()
+        gone += ids(claim)
+        business.record(claim)
+
+    assert gone == [receipt, answer]
+    assert business.message(marketing)["status"] == "cancelled"
+    assert "asked not" in business.message(marketing)["error_message"]
+
+
+def test_greeting_of_one_who_said_stop_meanwhile_is_cancelled(business, db):
+    call(db, "set_greeting", org_id=business.org_id, setting={"template": "receipt", "on": True})
+    call(db, "add_lead", org_id=business.org_id, lead={"name": "Asha", "phone": ASHA, "greet": True})
+    business.hear(text("w-stop", "STOP", sender=ASHA.lstrip("+"), at=business.now()))
+
+    assert business.claim()["messages"] == []
+
+    assert business.statuses() == ["cancelled"]
+
+
+@pytest.mark.parametrize("trouble", ["status = 'PAUSED'", "blocked_reason = 'Meta refuses it'"])
+def test_template_that_was_stopped_meanwhile_is_not_sent(business, db, trouble):
+    business.send(ASHA)
+    db.execute(f"update public.message_templates set {trouble} where org_id = %s", [business.org_id])
+
+    assert business.claim()["messages"] == []
+
+    (row,) = business.table("public.messages")
+    assert (row["status"], row["error_code"]) == ("failed", 0)
+    assert "template" in row["error_message"]
+
+
+# Halted ---------------------------------------------------------------------------------------------------------
+
+
+def test_disconnect_cancels_the_queue_and_nothing_is_claimed(business, db):
+    under_way, waiting = business.send(ASHA, ASHA)
+    claim = business.claim()
+
+    answer = call(db, "disconnect_whatsapp", org_id=business.org_id)
+
+    assert answer["disconnected"] == 1
+    assert answer["cleanup"] == [{"waba_id": business.waba, "token": "EAAtoken"}]
+    assert business.claim()["messages"] == []
+    business.record(claim)
+    assert business.message(under_way)["status"] == "sent"
+    assert business.message(waiting)["status"] == "cancelled"
+    assert lane(business)["next_at"] is None
+    assert business.claim()["messages"] == []
+
+
+LATER = [("error", {"code": 131016}), ("not_sent", {}), ("released", {})]
+
+
+@pytest.mark.parametrize(("outcome", "more"), LATER, ids=[outcome for outcome, _ in LATER])
+def test_message_under_way_at_a_disconnect_is_not_queued_again(business, db, outcome, more):
+    (message,) = business.send(ASHA)
+    claim = business.claim()
+    call(db, "disconnect_whatsapp", org_id=business.org_id)
+
+    business.record(claim, outcome, **more)
+    business.connect()
+
+    assert business.message(message)["status"] == "cancelled"
+    business.let_pass(3600)
+    assert business.claim()["messages"] == []
+
+
+def test_uncertain_template_of_a_disconnected_number_is_not_sent_again(business, db):
+    (message,) = business.send(ASHA)
+    business.record(business.claim(), "unknown")
+    call(db, "disconnect_whatsapp", org_id=business.org_id)
+
+    business.let_pass(UNSURE)
+    call(db, "sweep")
+
+    assert business.message(message)["status"] == "uncertain"
+    assert business.message(message)["needs_attention"]
+    assert db.refusal("select worker.resolve_uncertain(%s, %s, 'resend')", business.org_id, message).detail == "number_not_connected"
+
+
+def test_message_queued_in_the_moment_of_a_disconnect_is_cancelled_by_the_sweep(business, db):
+    call(db, "disconnect_whatsapp", org_id=business.org_id)
+    contact = db.value("select private.resolve_contact(%s, %s)", business.org_id, json.dumps({"phone": ASHA}))
+    body = {"kind": "text", "text": "x", "body": {"text": {"body": "x"}}}
+    db.value("select private.enqueue_message(%s, %s, %s, %s, 'person')", business.org_id, business.number_id, contact, json.dumps(body))
+
+    call(db, "sweep")
+
+    assert business.statuses() == ["cancelled"]
+
+
+def test_paused_number_keeps_its_queue_and_resumes(business):
+    first, second = business.send(ASHA, RAVI)
+    business.record(business.claim(), "error", code=131042)
+
+    assert business.number()["status"] == "paused"
+    assert business.number()["paused_reason"]
+    assert business.claim()["messages"] == []
+    assert business.statuses() == ["queued", "queued"]
+    business.let_pass(3601)
+    assert ids(business.claim()) == [first, second]
+    call(business.db, "sweep")
+    assert business.number()["status"] == "connected"
+
+
+def test_account_whose_token_meta_refuses_waits_and_goes_on_when_connected_again(business):
+    (message,) = business.send(ASHA)
+    business.record(business.claim(), "error", code=190, http_status=401)
+
+    assert business.account()["status"] == "reconnect"
+    assert business.account()["status_reason"]
+    business.let_pass(60)
+    assert business.claim()["messages"] == []
+    business.connect()
+    assert ids(business.claim()) == [message]
+
+
+def test_token_that_cannot_be_opened_stops_its_own_account_only(db):
+    broken, whole = Business(db, fresh_org(db, "Broken")), Business(db, fresh_org(db, "Whole"))
+    db.execute("update private.credentials set cipher = '\\x00' where org_id = %s", [broken.org_id])
+    (stuck,), (message,) = broken.send(ASHA), whole.send(ASHA)
+
+    claim = call(db, "claim_messages", batch=10, lease_seconds=60, uncertain_after_seconds=UNSURE)
+
+    assert ids(claim) == [message]
+    assert broken.account()["status"] == "reconnect"
+    assert broken.message(stuck)["status"] == "queued"
+    broken.connect()
+    assert ids(broken.claim()) == [stuck]
+
+
+def test_missing_vault_key_makes_its_accounts_wait_and_no_other(db):
+    lost = Business(db, fresh_org(db, "Lost"))
+    db.execute("insert into private.credential_keys (key_id, vault_name, state) values (900, 'flow_key_v900', 'decrypt_only')")
+    db.execute("update private.credentials set key_id = 900 where org_id = %s", [lost.org_id])
+    whole = Business(db, fresh_org(db, "Whole"))
+    (stuck,), (message,) = lost.send(ASHA), whole.send(ASHA)
+
+    claim = call(db, "claim_messages", batch=10, lease_seconds=60, uncertain_after_seconds=UNSURE)
+
+    assert ids(claim) == [message]
+    assert lost.account()["status"] == "connected"
+    assert lost.message(stuck)["status"] == "queued"
+    assert call(db, "claim_messages", batch=10, lease_seconds=60, uncertain_after_seconds=UNSURE)["wait_ms"] > 1000
+
+
+# Uncertain ------------------------------------------------------------------------------------------------------
+
+
+def test_lease_that_runs_out_makes_the_message_uncertain_and_holds_the_next_for_60_seconds(business):
+    first, second = business.send(ASHA, ASHA)
+    business.claim()
+
+    business.let_pass(61)
+    assert business.claim()["messages"] == []
+    assert business.message(first)["status"] == "uncertain"
+    assert business.message(first)["settle_at"]
+    business.let_pass(58)
+    assert business.claim()["messages"] == []
+    business.let_pass(3)
+    assert ids(business.claim()) == [second]
+
+
+def test_unknown_outcome_is_uncertain_at_once(business):
+    first, second = business.send(ASHA, ASHA)
+    business.record(business.claim(), "unknown")
+
+    assert business.message(first)["status"] == "uncertain"
+    assert business.claim()["messages"] == []
+    business.let_pass(61)
+    assert ids(business.claim()) == [second]
+
+
+def test_status_that_names_our_callback_data_settles_an_uncertain_message_and_frees_its_lane(business):
+    first, second = business.send(ASHA, ASHA)
+    business.record(business.claim(), "unknown")
+
+    business.told(status("wamid.found", "delivered", biz_opaque_callback_data=f"flow.{first}"))
+
+    settled = business.message(first)
+    assert (settled["status"], settled["wamid"], settled["settle_at"]) == ("delivered", "wamid.found", None)
+    assert settled["error_message"] is None
+    assert ids(business.claim()) == [second]
+
+
+def test_unknown_status_settles_nothing(business):
+    first, _ = business.send(ASHA, ASHA)
+    business.record(business.claim(), "unknown")
+
+    business.told(status("wamid.found", "teleported", biz_opaque_callback_data=f"flow.{first}"))
+
+    assert business.message(first)["status"] == "uncertain"
+    assert business.claim()["messages"] == []
+
+
+def test_uncertain_template_is_sent_once_more_and_then_waits_for_a_person(business, db):
+    (message,) = business.send(ASHA)
+    business.record(business.claim(), "unknown")
+    business.let_pass(UNSURE - 1)
+    call(db, "sweep")
+    assert business.message(message)["status"] == "uncertain"
+
+    business.let_pass(2)
+    call(db, "sweep")
+    claim = business.claim()
+    assert ids(claim) == [message]
+    business.record(claim, "unknown")
+    business.let_pass(UNSURE + 1)
+    call(db, "sweep")
+
+    assert business.message(message)["needs_attention"]
+    assert business.claim()["messages"] == []
+
+
+def test_uncertain_text_waits_for_a_person(business, db):
+    write(business)
+    (message,) = business.send(ASHA, text="Hello")
+    business.record(business.claim(), "unknown")
+
+    business.let_pass(UNSURE + 1)
+    call(db, "sweep")
+
+    waiting = business.message(message)
+    assert (waiting["status"], waiting["needs_attention"]) == ("uncertain", True)
+    assert business.claim()["messages"] == []
+
+
+def test_person_decides_to_send_again_or_to_give_up(business, db, member):
+    write(business)
+    one, two = business.send(ASHA, RAVI)
+    business.record(business.claim(), "unknown")
+    agent = member(business.org_id)
+
+    db.as_person(agent)
+    db.value("select public.resolve_uncertain(%s, %s, 'resend')", business.org_id, one)
+    db.value("select public.resolve_uncertain(%s, %s, 'give_up')", business.org_id, two)
+    again = db.refusal("select public.resolve_uncertain(%s, %s, 'give_up')", business.org_id, two)
+    db.as_operator()
+
+    assert (again.sqlstate, again.detail) == ("PT409", "message_not_uncertain")
+    assert ids(business.claim()) == [one]
+    assert business.message(two)["status"] == "failed"
+    assert business.message(two)["error_message"]
+
+
+def test_message_that_was_given_up_counts_as_sent_when_a_trace_comes_after_all(business, db):
+    one, two = business.send(ASHA, RAVI)
+    claim = business.claim()
+    business.record(claim, "unknown")
+    for message in (one, two):
+        call(db, "resolve_uncertain", org_id=business.org_id, message_id=message, decision="give_up")
+
+    business.told(status(f"wamid.{one}", "sent", biz_opaque_callback_data=f"flow.{one}"))
+    business.record(claim, "accepted", only=[two])
+
+    for message in (one, two):
+        late = business.message(message)
+        assert (late["status"], late["failed_at"], late["error_code"], late["error_message"]) == ("sent", None, None, None)
+
+
+def test_decision_is_one_of_two_and_needs_an_uncertain_message_of_ones_own(business, db):
+    (message,) = business.send(ASHA)
+    stranger = fresh_org(db)
+
+    for org, of, decision, detail in (
+        (business.org_id, message, "resend", "message_not_uncertain"),
+        (stranger, message, "resend", "message_not_uncertain"),
+        (business.org_id, 0, "give_up", "message_not_uncertain"),
+    ):
+        assert db.refusal("select worker.resolve_uncertain(%s, %s, %s)", org, of, decision).detail == detail
+    business.record(business.claim(), "unknown")
+    assert db.refusal("select worker.resolve_uncertain(%s, %s, 'maybe')", business.org_id, message).detail == "decision_unknown"
+
+
+# Late and repeated results --------------------------------------------------------------------------------------
+
+
+def test_acceptance_that_comes_after_the_lease_is_the_truth(business):
+    first, second = business.send(ASHA, ASHA)
+    claim = business.claim()
+    business.let_pass(61)
+    business.claim()
+    business.let_pass(61)
+    later = business.claim()
+    assert ids(later) == [second]
+
+    business.record(claim)
+
+    assert business.message(first)["status"] == "sent"
+    assert business.message(second)["status"] == "sending"
+    business.record(later)
+    assert business.message(second)["status"] == "sent"
+
+
+def test_acceptance_after_a_resend_was_queued_stops_the_resend(business, db):
+    (message,) = business.send(ASHA)
+    claim = business.claim()
+    business.let_pass(61)
+    business.claim()
+    business.let_pass(UNSURE)
+    call(db, "sweep")
+    assert business.message(message)["status"] == "queued"
+
+    business.record(claim)
+
+    assert business.claim()["messages"] == []
+    assert business.message(message)["status"] == "sent"
+
+
+REFUSED = [("error", {"code": 131026}, "failed"), ("error", {"code": 131016}, "queued"), ("not_sent", {}, "queued"),
+           ("released", {}, "queued"), ("unknown", {}, "uncertain")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("outcome", "more", "becomes"), REFUSED, ids=[f"{o} {m}" for o, m, _ in REFUSED])
+def test_refusal_that_comes_after_the_lease_is_believed_while_nobody_has_gone_on(business, outcome, more, becomes):
+    (message,) = business.send(ASHA)
+    claim = business.claim()
+    business.let_pass(61)
+    business.claim()
+
+    business.record(claim, outcome, **more)
+
+    assert business.message(message)["status"] == becomes
+    assert (business.message(message)["settle_at"] is not None) == (becomes == "uncertain")
+    business.let_pass(61)
+    assert ids(business.claim()) == ([message] if becomes == "queued" else [])
+
+
+def test_refusal_of_a_stranger_lease_changes_nothing(business):
+    (message,) = business.send(ASHA)
+    claim = business.claim()
+
+    business.record({**claim, "lease": str(uuid4())}, "error", code=131026)
+
+    assert business.message(message)["status"] == "sending"
+
+
+REPEATED = [("accepted", {}), ("error", {"code": 131026}), ("error", {"code": 131016}), ("error", {"code": 131042}), ("unknown", {}),
+            ("released", {}), ("not_sent", {})]  # fmt: skip
+
+
+@pytest.mark.parametrize(("outcome", "more"), REPEATED, ids=[f"{o} {m}" for o, m in REPEATED])
+def test_results_recorded_again_change_nothing(business, outcome, more):
+    business.send(ASHA, RAVI)
+    claim = business.claim()
+    assert business.record(claim, outcome, **more)["recorded"] == 2
+    tables = ("public.messages", "private.send_lanes", "public.whatsapp_numbers", "private.number_lanes", "public.conversations")
+    before = [business.table(name) for name in tables]
+
+    again = business.record(claim, outcome, **more)
+
+    assert again == {"recorded": 0, "parked": 0}
+    assert [business.table(name) for name in tables] == before
+
+
+def test_repeated_refusal_does_not_touch_the_next_attempt(business):
+    (message,) = business.send(ASHA)
+    first = business.claim()
+    business.record(first, "error", code=131016)
+    business.let_pass(700)
+    second = business.claim()
+
+    business.record(first, "error", code=131026)
+
+    assert business.message(message)["status"] == "sending"
+    assert business.record(second)["recorded"] == 1
+
+
+def test_two_messages_under_one_wamid_do_not_spoil_the_batch(business):
+    one, two, three = business.send(ASHA, RAVI, "+919810000033")
+    claim = business.claim()
+    results = [{"org_id": str(business.org_id), "message_id": m, "outcome": "accepted", "wamid": w}
+               for m, w in ((one, "wamid.same"), (two, "wamid.same"), (three, "wamid.other"))]  # fmt: skip
+
+    call(business.db, "record_results", lease=claim["lease"], results=results, uncertain_after_seconds=UNSURE)
+
+    assert [business.message(m)["status"] for m in (one, two, three)] == ["sent", "sending", "sent"]
+    business.let_pass(61)
+    business.claim()
+    assert business.message(two)["status"] == "uncertain"
+
+
+ODD_RESULTS = [{"code": 10**12}, {"code": -7}, {"code": 131016, "retry_after": 10**15}, {"http_status": 10**9}, {"title": "x" * 9000}, {},
+               {"code": None, "http_status": None}]  # fmt: skip
+
+
+@pytest.mark.parametrize("more", ODD_RESULTS, ids=lambda more: str(more)[:40])
+def test_odd_error_is_recorded_and_spoils_no_neighbour(business, more):
+    odd, fine = business.send(ASHA, RAVI)
+    claim = business.claim()
+    results = [{"org_id": str(business.org_id), "message_id": odd, "outcome": "error", **more},
+               {"org_id": str(business.org_id), "message_id": fine, "outcome": "accepted", "wamid": "wamid.fine"},
+               {"org_id": str(business.org_id), "message_id": 0, "outcome": "accepted", "wamid": "wamid.nobody"}]  # fmt: skip
+
+    call(business.db, "record_results", lease=claim["lease"], results=results, uncertain_after_seconds=UNSURE)
+
+    assert business.message(fine)["status"] == "sent"
+    assert business.message(odd)["status"] in ("failed", "queued")
+
+
+def test_results_never_reach_another_organizations_message(business, db):
+    other = Business(db, fresh_org(db, "Other"))
+    (theirs,) = other.send(RAVI)
+    other.claim()
+    (mine,) = business.send(ASHA)
+    claim = business.claim()
+
+    results = [{"org_id": str(business.org_id), "message_id": theirs, "outcome": "accepted", "wamid": "wamid.stolen"}]
+    call(db, "record_results", lease=claim["lease"], results=results, uncertain_after_seconds=UNSURE)
+
+    assert other.message(theirs)["status"] == "sending"
+    assert business.message(mine)["status"] == "sending"
+
+
+# Errors ---------------------------------------------------------------------------------------------------------
+
+
+def all_codes(db):
+    return db.rows("select code, action, max_attempts, delay_scope from private.meta_error_codes order by code")
+
+
+def test_every_code_of_the_table_has_its_action(business, db):
+    """All at once, each to a person of their own; what a code does to number, account and template is undone in between."""
+    codes = all_codes(db)
+    assert len(codes) > 80
+    expected = {"retry": "queued", "pause_number": "queued", "reauthorize": "queued"}
+    for n, (code, action, _, scope) in enumerate(codes):
+        phone = f"+9198100{n:05d}"
+        write(business, phone)
+        (message,) = business.send(phone)
+
+        business.record(business.claim(), "error", code=code, http_status=400)
+
+        row = business.message(message)
+        assert (row["status"], row["error_code"]) == (expected.get(action, "failed"), code), code
+        assert row["error_message"], code
+        assert (row["failed_at"] is None) == (row["status"] == "queued"), code
+        assert business.number()["status"] == ("paused" if action == "pause_number" else "connected"), code
+        assert business.account()["status"] == ("reconnect" if action == "reauthorize" else "connected"), code
+        assert (business.contact(phone.lstrip("+"))["opted_out_at"] is not None) == (action == "opt_out"), code
+        blocked = db.value("select blocked_reason from public.message_templates where org_id = %s and name = 'receipt'", business.org_id)
+        assert (blocked is not None) == (action == "template_fix"), code
+        lanes = db.row("select blocked_until > now() from private.number_lanes where org_id = %s", business.org_id)[0]
+        assert lanes == (action == "retry" and scope == "number"), code
+        window = db.value("select window_expires_at > now() from public.conversations where id = %s", row["conversation_id"])
+        assert window == (action != "window_closed"), code
+        business.connect()
+        db.execute("update public.message_templates set blocked_reason = null where org_id = %s", [business.org_id])
+        db.execute("update private.number_lanes set blocked_until = '-infinity', tokens = 100 where org_id = %s", [business.org_id])
+        db.execute("update public.messages set status = 'cancelled' where id = %s and status = 'queued'", [message])
+        db.execute("update private.send_lanes set next_at = null where org_id = %s", [business.org_id])
+
+
+UNLISTED = [
+    (250, 403, "reauthorize", "queued"), (200005, 400, None, "failed"), (424242, 400, None, "failed"), (None, 400, None, "failed"),
+    (None, 429, None, "queued"), (424242, 500, None, "queued"), (None, 503, None, "queued"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "http_status", "action", "becomes"), UNLISTED, ids=[f"{c} HTTP {h}" for c, h, _, _ in UNLISTED])
+def test_code_that_is_not_listed_is_judged_by_its_range_and_by_http(business, code, http_status, action, becomes):
+    (message,) = business.send(ASHA)
+
+    business.record(business.claim(), "error", code=code, http_status=http_status, title="Odd", details="very")
+
+    assert business.message(message)["status"] == becomes
+    assert business.account()["status"] == ("reconnect" if action else "connected")
+    assert business.message(message)["error_message"]
+
+
+def test_attempts_are_bounded_by_the_table(business, db):
+    for n, (code, action, most, _) in enumerate(all_codes(db)):
+        if action != "retry":
+            continue
+        (message,) = business.send(f"+9198100{n:05d}")
+        for attempt in range(most):
+            business.let_pass(5000)
+            claim = business.claim()
+            assert ids(claim) == [message], (code, attempt)
+            business.record(claim, "error", code=code)
+        assert (business.message(message)["status"], business.message(message)["attempts"]) == ("failed", most), code
+
+
+def test_delays_double_and_a_retry_after_is_kept(business, db):
+    (message,) = business.send(ASHA)
+    waits = []
+    for _ in range(4):
+        business.record(business.claim(), "error", code=131016)
+        waits.append(float(db.value("select extract(epoch from next_at - now()) from private.send_lanes where org_id = %s", business.org_id)))
+        business.let_pass(1000)
+    business.record(business.claim(), "error", code=131016, retry_after=77)
+
+    for wait, about in zip(waits, (2, 4, 8, 16), strict=True):
+        assert 0.7 * about <= wait <= 1.3 * about
+    assert db.value("select extract(epoch from next_at - now()) from private.send_lanes where org_id = %s", business.org_id) == 77
+    assert business.message(message)["attempts"] == 5
+
+
+def test_speed_limit_of_the_number_holds_all_its_conversations(business):
+    business.send(ASHA, RAVI)
+    claim = business.claim(batch=1)
+    business.record(claim, "error", code=130429, retry_after=5)
+
+    assert business.claim()["messages"] == []
+    business.let_pass(5.1)
+    assert len(business.claim()["messages"]) == 2
+
+
+def test_meta_unreachable_is_tried_for_a_day_and_uses_up_no_attempts(business):
+    (message,) = business.send(ASHA)
+    for _ in range(20):
+        business.record(business.claim(), "not_sent")
+        assert business.message(message)["status"] == "queued"
+        assert 0 < business.claim()["wait_ms"] <= 60_000
+        business.let_pass(61)
+    assert business.message(message)["attempts"] == 0
+    business.let_pass(86_400)
+
+    business.record(business.claim(), "not_sent")
+
+    assert business.message(message)["status"] == "failed"
+    assert "reached" in business.message(message)["error_message"]
+
+
+def test_released_message_is_due_at_once_as_if_never_claimed(business):
+    (message,) = business.send(ASHA)
+    business.record(business.claim(), "released")
+
+    again = business.claim()
+
+    assert ids(again) == [message]
+    assert business.message(message)["attempts"] == 1
+
+
+# Into the outbox ------------------------------------------------------------------------------------------------
+
+
+def test_same_client_token_is_one_message(business, db, member):
+    write(business)
+    thread = db.value("select id from public.conversations where org_id = %s", business.org_id)
+    token = uuid4()
+    db.as_person(member(business.org_id))
+    send = "select public.send_text(%s, %s, 'Hello', %s)"
+
+    first = db.value(send, business.org_id, thread, token)
+    second = db.value(send, business.org_id, thread, token)
+    third = db.value(send, business.org_id, thread, uuid4())
+    db.as_operator()
+
+    assert first == second != third
+    assert business.statuses() == ["queued", "queued"]
+
+
+def test_same_client_token_at_the_same_moment_is_one_message(lasting, connect):
+    business = lasting()
+    write(business)
+    item = {"to": ASHA, "text": "Hello", "client_token": str(uuid4())}
+    found = []
+
+    def send():
+        found.extend(call(connect(), "send_messages", org_id=business.org_id, items=[item])["message_ids"])
+
+    threads = [threading.Thread(target=send) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+
+    assert len(found) == 6
+    assert len(set(found)) == 1
+
+
+REFUSALS = [
+    ({"text": "x"}, "PT422", "window_closed"), ({"text": " "}, "PT422", "text_empty"), ({"text": "x" * 4097}, "PT422", "text_too_long"),
+    ({}, "PT422", "message_invalid"), ({"text": "x", "template": "hello"}, "PT422", "message_invalid"),
+    ({"template": "nope"}, "PT422", "template_unknown"), ({"template": "receipt", "language": "hi"}, "PT422", "template_unknown"),
+    ({"template": "waiting"}, "PT422", "template_not_approved"), ({"template": "hello", "params": ["a"]}, "PT422", "template_parameters"),
+    ({"template": "hello", "params": ["a", " "]}, "PT422", "template_parameters"), ({"template": "hello", "params": {"a": 1}}, "PT422", "template_parameters"),
+    ({"template": "hello", "params": ["a", {}]}, "PT422", "template_parameters"), ({"template": "named", "params": {"who": "a"}}, "PT422", "template_parameters"),
+    ({"template": "named", "params": {"who": "a", "what": "b", "x": "c"}}, "PT422", "template_parameters"), ({"template": "hello", "params": "ab"}, "PT422", "template_parameters"),
+    ({"to": "12", "text": "x"}, "PT422", "recipient_invalid"), ({"to": "+0123456789", "text": "x"}, "PT422", "phone_invalid"),
+    ({"to": None, "text": "x"}, "PT422", "recipient_invalid"), ({"to": "IN.9999", "text": "x"}, "PT404", "contact_unknown"),
+    ({"from": "1", "text": "x"}, "PT409", "number_not_connected"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("item", "state", "detail"), REFUSALS, ids=[f"{d} {str(i)[:30]}" for i, _, d in REFUSALS])
+def test_message_that_cannot_be_sent_is_refused_and_none_of_its_batch_is_queued(business, db, item, state, detail):
+    good = {"to": RAVI, "template": "receipt", "language": "en"}
+    items = [good, {"to": ASHA, **item}, good]
+
+    refused = db.refusal("select worker.send_messages(%s, %s)", business.org_id, json.dumps(items))
+
+    assert (refused.sqlstate, refused.detail) == (state, detail)
+    assert refused.message.startswith("Message 2 of 3: ")
+    assert business.table("public.messages") == []
+
+
+def test_message_shows_its_words_with_the_values_filled_in(business):
+    (message,) = business.send(ASHA, template="hello", language="en", params=[r"A\1 & $2", "{{1}}"])
+
+    assert business.message(message)["text"] == r"Hi A\1 & $2, about {{1}}"
+
+
+def test_empty_outbox_needs_no_wait(business):
+    assert business.claim()["wait_ms"] is None
