@@ -598,7 +598,7 @@ begin
       from (select h.*, coalesce(h.message_id is not null and h.refusal is null and h.account_id <> all (v_dead), false) as goes
               from jsonb_to_recordset(v_heads) h (org_id uuid, conversation_id uuid, message_id bigint, account_id uuid, refusal text)) x
      where (l.org_id, l.conversation_id) = (x.org_id, x.conversation_id);
-    select jsonb_agg(h - 'refusal' - 'conversation_id') into v_messages
+    select jsonb_agg(h - 'refusal' - 'conversation_id' order by (h ->> 'message_id')::bigint) into v_messages
       from jsonb_array_elements(v_heads) h
      where h ->> 'message_id' is not null and h ->> 'refusal' is null and (h ->> 'account_id')::uuid <> all (v_dead);
   end if;

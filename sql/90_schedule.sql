@@ -30,10 +30,10 @@ create function private.configure(worker_url text, job_secret text) returns void
   language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  if worker_url !~* '^https://' and worker_url !~* '^http://(127\.[0-9.]+|localhost|\[::1\])(:[0-9]+)?(/|$)' then
+  if coalesce(worker_url, '') !~* '^https://' and coalesce(worker_url, '') !~* '^http://(127\.[0-9.]+|localhost|\[::1\])(:[0-9]+)?(/|$)' then
     raise sqlstate 'PT422' using message = 'The workers'' address must be https', detail = 'worker_url_not_https',
       hint = 'Plain http is for loopback only.';
-  elsif worker_url ~* '^https:' and length(job_secret) < 16 then
+  elsif length(coalesce(job_secret, '')) < (case when worker_url ~* '^https:' then 16 else 1 end) then
     raise sqlstate 'PT422' using message = 'The job secret is too short', detail = 'job_secret_short', hint = 'Use at least 16 random characters.';
   end if;
   perform private.set_secret('flow_worker_url', rtrim(worker_url, '/'), 'Where pg_net finds Flow''s workers');

@@ -1,6 +1,6 @@
 """Databases for the SQL tests, away from the running stack: as many as wanted, from any folder of SQL files.
 
-One Postgres is prepared as `flow up` prepares its own (roles, stand-ins, the gateway's `auth` schema), but gets
+One Postgres is prepared as `flow up` prepares its own: roles, stand-ins, the gateway's `auth` schema, but
 no migrations. Every database is a copy of it, to which a folder is then applied as role postgres.
 """
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
@@ -28,6 +27,7 @@ log = structlog.stdlib.get_logger(__name__)
 LEASE_SECONDS = 30  # longer than a call to Meta can take (5 to connect, 20 to be answered), and its report
 START_WITHIN = 1.0  # seconds from claim to call; after a disconnect nothing may start later than that
 PATIENCE = 2.0  # how long to stay for a message that is due soon, rather than be woken again
+LINGER = 0.15  # the database asks at most ten times a second: what comes right after a wake-up asked nobody
 GATHER = 0.005  # a moment for answers that come together to be recorded together
 LANDING = 0.2  # how long to wait for an answer before looking for more to send
 RECORD_TRIES = 8
@@ -112,15 +112,20 @@ class _Dispatcher:
     def _fill(self, pool: ThreadPoolExecutor, room: int) -> None:
         """Keep `room` calls in the air as long as messages are due."""
         deadline = time.monotonic() + self.settings.flow_job_seconds
+        is_last_look = False
         while True:
             next_in: float | None = None
             if len(self.in_air) < room and time.monotonic() < deadline:
                 claim = self._claim(room - len(self.in_air))
                 self._launch(pool, claim)
                 next_in = None if claim.wait_ms is None else claim.wait_ms / 1000
+                if claim.messages:
+                    is_last_look = False
                 if not self.in_air:
                     if next_in is None or next_in > PATIENCE:
-                        return
+                        if is_last_look:
+                            return
+                        is_last_look, next_in = True, LINGER
                     if time.monotonic() + next_in < deadline:
                         time.sleep(max(next_in, GATHER))
                         continue
@@ -149,7 +154,14 @@ class _Dispatcher:
     def _send(self, message: Claimed, token: str, claimed_at: float) -> dict[str, object]:
         if time.monotonic() - claimed_at > START_WITHIN:
             return {"outcome": "released"}
-        return {**self.graph.send_message(message.phone_number_id, token, message.payload).as_result()}
+        try:
+            return {**self.graph.send_message(message.phone_number_id, token, message.payload).as_result()}
+        except FlowError as error:  # refused here, before anything left
+            log.error("not sent", detail=error.detail)  # noqa: TRY400
+            return {"outcome": "not_sent"}
+        except Exception:  # one message must not take the answers of its neighbours with it
+            log.exception("sending failed in an unforeseen way")
+            return {"outcome": "unknown"}
 
     def _land(self, timeout: float) -> None:
         """Wait for answers and record them, lease by lease."""
@@ -171,21 +183,26 @@ class _Dispatcher:
         for lease, results in landed.items():
             self._record(lease, results)
 
-    def _record(self, lease: str, results: Iterable[dict[str, object]]) -> None:
+    def _record(self, lease: str, results: list[dict[str, object]]) -> None:
         """Report to the database, again if it cannot be reached: a lost report is an uncertain message."""
         for attempt in range(RECORD_TRIES):
             try:
                 self.database.rpc(
                     "record_results",
                     lease=lease,
-                    results=list(results),
+                    results=results,
                     uncertain_after_seconds=self.settings.flow_uncertain_after_seconds,
                 )
-                return
             except Unavailable as error:
                 log.warning("results not recorded yet", attempt=attempt, detail=error.detail)
                 time.sleep(min(0.2 * 2**attempt, 5))
             except FlowError:
-                log.exception("results refused")
-                break
+                if len(results) == 1:
+                    log.exception("result refused")
+                    break
+                for result in results:  # one of them is at fault: the others are recorded without it
+                    self._record(lease, [result])
+                return
+            else:
+                return
         log.error("results not recorded; the leases will run out")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
 
 import psycopg
 
@@ -20,12 +22,15 @@ class Bench:
 
     org_id: str
     number_id: str
+    clock: Iterator[int] = field(default_factory=lambda: count(FIRST_MOMENT))
 
     def one_message(self, name: str) -> bytes:
         """A webhook with one message of one known person."""
-        return self.messages(1, name, width=1)
+        return self.messages(1, name, width=1, moment=next(self.clock))
 
-    def messages(self, count: int, name: str, *, people: int = 0, width: int = 200) -> bytes:
+    def messages(
+        self, many: int, name: str, *, people: int = 0, width: int = 200, moment: int = FIRST_MOMENT
+    ) -> bytes:
         """A webhook with many messages, from `width` people counted from `people`."""
         return self._body(
             [
@@ -42,24 +47,24 @@ class Bench:
                             "from": str(919000000000 + people + turn % width),
                             "from_user_id": f"IN.9000{people + turn % width}",
                             "id": f"wamid.{name}.{turn}",
-                            "timestamp": str(FIRST_MOMENT + turn),
+                            "timestamp": str(moment + turn),
                             "type": "text",
                             "text": {"body": "What is the price of the 5 HP pump?"},
                         }
                     ],
                 }
-                for turn in range(count)
+                for turn in range(many)
             ]
         )
 
-    def statuses(self, count: int, turn: int) -> bytes:
+    def statuses(self, many: int, turn: int) -> bytes:
         """A webhook with many delivered statuses of old messages."""
         return self._body(
             [
                 {
                     "statuses": [
                         {
-                            "id": f"wamid.old.{turn * count + index}",
+                            "id": f"wamid.old.{turn * many + index}",
                             "status": "delivered",
                             "timestamp": str(FIRST_MOMENT + index),
                             "recipient_id": "919000000000",
@@ -67,19 +72,19 @@ class Bench:
                         }
                     ]
                 }
-                for index in range(1, count + 1)
+                for index in range(1, many + 1)
             ]
         )
 
-    def queue(self, owner: psycopg.Connection[tuple[object, ...]], count: int) -> None:
-        """Queue messages, two in each of count / 2 conversations."""
+    def queue(self, owner: psycopg.Connection[tuple[object, ...]], many: int) -> None:
+        """Queue messages, two in each of many / 2 conversations."""
         owner.execute(
             """select private.enqueue_message(c.org_id, c.number_id, c.contact_id,
                         '{"kind": "template", "text": "Hello",
                           "body": {"template": {"name": "hello", "language": {"code": "en"}}}}', 'operator')
                  from (select * from public.conversations where org_id = %s order by id limit %s) c,
                       generate_series(1, 2)""",
-            (self.org_id, count // 2),
+            (self.org_id, many // 2),
         )
 
     @staticmethod
@@ -111,7 +116,7 @@ def prepare(database: Database, owner: psycopg.Connection[tuple[object, ...]]) -
     return Bench(org_id, connected["number_id"])
 
 
-def fill(owner: psycopg.Connection[tuple[object, ...]], bench: Bench, count: int) -> None:
+def fill(owner: psycopg.Connection[tuple[object, ...]], bench: Bench, many: int) -> None:
     """Add old outbound messages in 10,000 conversations, and let Postgres know how many there are."""
     owner.execute(
         """with people as (
@@ -128,11 +133,11 @@ def fill(owner: psycopg.Connection[tuple[object, ...]], bench: Bench, count: int
              select row_number() over () - 1 as n, id, contact_id from public.conversations
               where org_id = %(org)s
                 and contact_id in (select id from public.contacts where phone like '+918%%'))
-           insert into public.messages (org_id, conversation_id, contact_id, direction, kind, body, text, status,
-                                        wamid, origin, at, sent_at)
-           select %(org)s, t.id, t.contact_id, 'outbound', 'text', '{"text": {"body": "Thank you"}}', 'Thank you',
-                  'sent', 'wamid.old.' || i, 'person', now() - i * interval '1 second', now()
+           insert into public.messages (org_id, conversation_id, contact_id, direction, kind, body, text,
+                                        status, wamid, origin, at, sent_at)
+           select %(org)s, t.id, t.contact_id, 'outbound', 'text', '{"text": {"body": "Thank you"}}',
+                  'Thank you', 'sent', 'wamid.old.' || i, 'person', now() - i * interval '1 second', now()
              from generate_series(1, %(count)s) i join threads t on t.n = i %% 10000""",
-        {"org": bench.org_id, "count": count},
+        {"org": bench.org_id, "count": many},
     )
     owner.execute("analyze")

@@ -1,5 +1,7 @@
 """An operator at the command line, and a business that has just come to Meta."""
 
+import hashlib
+import hmac
 import json
 import os
 import subprocess
@@ -9,6 +11,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
+
+import httpx
+from dotenv import dotenv_values
 
 from tests.local.flow_command import FLOW, NOT_INHERITED
 from workers.sandbox.client import SandboxControl, Send
@@ -55,7 +60,8 @@ class Commands:
         assert status == 1, (answer, said)
         assert set(answer) == {"error"}
         error: Json = answer["error"]
-        assert error["message"] and error["detail"]
+        assert error["message"]
+        assert error["detail"]
         return error
 
     def organization(self, name: str = "Kaveri Valves") -> str:
@@ -94,6 +100,17 @@ class Business:
         flow.done("template", "sync", "--org", org)
         return self
 
+    def heard(self, message: Json) -> Json:
+        """What Meta posts when a customer has written a text to its number."""
+        change = {
+            "messaging_product": "whatsapp",
+            "metadata": {"display_phone_number": "911140000001", "phone_number_id": self.phone_number_id},
+            "contacts": [{"profile": {"name": f"Customer {message['from']}"}, "wa_id": message["from"]}],
+            "messages": [{"timestamp": str(int(time.time())), "type": "text"} | message],
+        }
+        entry = {"id": self.waba_id, "changes": [{"field": "messages", "value": change}]}
+        return {"object": "whatsapp_business_account", "entry": [entry]}
+
     def sends(self) -> list[Send]:
         """What Meta accepted from its number, in order."""
         return [send for send in self.sandbox.sends() if send.phone_number_id == self.phone_number_id]
@@ -101,6 +118,21 @@ class Business:
     def times_sent(self) -> Counter[str | None]:
         """How often each of our messages was accepted, by its callback data."""
         return Counter(send.callback for send in self.sends())
+
+
+class Meta:
+    """Posts webhooks as Meta does: signed with the app's secret."""
+
+    def __init__(self, stack: RunningStack) -> None:
+        self.secret = str(dotenv_values(stack.data / "settings.env")["META_APP_SECRET"]).encode()
+        self.http = httpx.Client(base_url=stack.workers_url, timeout=60, trust_env=False)
+
+    def post(self, body: bytes | Json) -> int:
+        """Post once; the answer's status."""
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        signature = hmac.digest(self.secret, raw, hashlib.sha256).hex()
+        headers = {"X-Hub-Signature-256": f"sha256={signature}"}
+        return self.http.post("/webhooks/meta", content=raw, headers=headers).status_code
 
 
 def hello(people: Iterable[int]) -> str:
@@ -111,7 +143,7 @@ def hello(people: Iterable[int]) -> str:
     )
 
 
-def eventually(holds: Callable[[], Any], seconds: float = 15, every: float = 0.05) -> Any:
+def eventually(holds: Callable[[], Any], seconds: float = 30, every: float = 0.05) -> Any:
     """Wait until something holds and give it; fail with the last answer when it never does."""
     end = time.monotonic() + seconds
     while not (found := holds()):

