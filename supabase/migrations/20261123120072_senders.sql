@@ -1,0 +1,138 @@
+-- 72_senders.sql: who wrote: the contact behind each inbound update, made or found, under whatever id.
+
+create function private.find_senders(updates private.meta_update[]) returns private.meta_update[]
+  language plpgsql stable security definer set search_path = ''
+as $$
+begin
+  return (select array_agg(row (u.position, u.kind, u.field, u.waba_id, u.phone_number_id, u.item, u.profile, u.problem, u.org_id, u.number_id,
+           u.number_status, u.at, coalesce(b.contact_id, w.contact_id))::private.meta_update order by u.position)
+    from unnest(updates) u
+    left join public.contact_identities b on (b.org_id, b.kind, b.value) = (u.org_id, 'user_id', u.item ->> 'from_user_id')
+    left join public.contact_identities w on (w.org_id, w.kind, w.value) = (u.org_id, 'wa_id', u.item ->> 'from'));
+end;
+$$;
+comment on function private.find_senders is 'The updates with the contact that their user id (BSUID), else their WhatsApp number, leads to.';
+
+create function private.meet_senders(updates private.meta_update[]) returns private.meta_update[]
+  language plpgsql volatile security definer set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  v_known private.meta_update[] := private.find_senders(updates);
+  v_pair  record;
+begin
+  if exists (select from unnest(v_known) u where u.contact_id is null) then
+    -- New to WhatsApp: they may be known by phone from a lead; else they are new to the organization.
+    insert into public.contacts (org_id, wa_id, user_id, phone)
+    select u.org_id, min(u.item ->> 'from'), min(u.item ->> 'from_user_id'),
+           case when min(u.item ->> 'from') ~ '^[1-9][0-9]{6,14}$' then '+' || min(u.item ->> 'from') end
+      from unnest(v_known) u
+     where u.contact_id is null and coalesce(u.item ->> 'from', u.item ->> 'from_user_id') is not null
+     group by u.org_id, coalesce(u.item ->> 'from', u.item ->> 'from_user_id')
+     order by u.org_id, coalesce(u.item ->> 'from', u.item ->> 'from_user_id')
+    on conflict do nothing;
+    insert into public.contact_identities (org_id, kind, value, contact_id)
+    select distinct on (u.org_id, u.item ->> 'from') u.org_id, 'wa_id', u.item ->> 'from', coalesce(c.id, p.id)
+      from unnest(v_known) u
+      left join public.contacts c on (c.org_id, c.wa_id) = (u.org_id, u.item ->> 'from')
+      left join public.contacts p on (p.org_id, p.phone) = (u.org_id, '+' || (u.item ->> 'from'))
+     where u.contact_id is null and coalesce(c.id, p.id) is not null
+     order by u.org_id, u.item ->> 'from'
+    on conflict (org_id, kind, value) do nothing;
+    insert into public.contact_identities (org_id, kind, value, contact_id)
+    select distinct on (u.org_id, u.item ->> 'from_user_id') u.org_id, 'user_id', u.item ->> 'from_user_id', c.id
+      from unnest(v_known) u
+      join public.contacts c on (c.org_id, c.user_id) = (u.org_id, u.item ->> 'from_user_id')
+     where u.contact_id is null
+     order by u.org_id, u.item ->> 'from_user_id'
+    on conflict (org_id, kind, value) do nothing;
+    v_known := private.find_senders(updates);
+  end if;
+
+  -- An id that came together with a known one leads to the same person from now on.
+  if exists (select from unnest(v_known) u where u.contact_id is not null and (
+       u.item ->> 'from' is not null and not exists (select from public.contact_identities i
+         where (i.org_id, i.kind, i.value) = (u.org_id, 'wa_id', u.item ->> 'from'))
+       or u.item ->> 'from_user_id' is not null and not exists (select from public.contact_identities i
+         where (i.org_id, i.kind, i.value) = (u.org_id, 'user_id', u.item ->> 'from_user_id')))) then
+    insert into public.contact_identities (org_id, kind, value, contact_id)
+    select distinct on (u.org_id, k.kind, k.value) u.org_id, k.kind, k.value, u.contact_id
+      from unnest(v_known) u
+      cross join lateral (values ('wa_id', u.item ->> 'from'), ('user_id', u.item ->> 'from_user_id')) k (kind, value)
+     where u.contact_id is not null and k.value is not null
+     order by u.org_id, k.kind, k.value
+    on conflict (org_id, kind, value) do nothing;
+    perform private.settle_identity(k.org_id, k.contact_id)
+       from (select distinct u.org_id, u.contact_id from unnest(v_known) u where u.contact_id is not null order by 1, 2) k
+      where (select count(*) from public.contact_identities i where i.org_id = k.org_id and i.contact_id = k.contact_id) > 2;
+  end if;
+
+  -- An event that carries two ids, known apart until now: both are one person.
+  loop
+    select u.org_id, u.contact_id, o.contact_id as other into v_pair
+      from unnest(v_known) u
+      cross join lateral (
+        select i.contact_id from public.contact_identities i
+         where (i.org_id, i.kind, i.value) = (u.org_id, 'wa_id', u.item ->> 'from') and i.contact_id <> u.contact_id
+        union all
+        select c.id from public.contacts c where (c.org_id, c.phone) = (u.org_id, '+' || (u.item ->> 'from')) and c.id <> u.contact_id
+           -- Unless it is a former number of the sender: then somebody else may have it by now.
+           and not exists (select from public.contact_identities n where n.org_id = u.org_id and n.contact_id = u.contact_id
+                              and n.kind = 'wa_id' and n.changed_at is not null and n.value <> u.item ->> 'from')) o
+     order by u.org_id, u.contact_id, o.contact_id limit 1;
+    exit when not found;
+    perform private.merge_contacts(v_pair.org_id, v_pair.contact_id, v_pair.other);
+    v_known := private.find_senders(updates);
+  end loop;
+
+  -- Missing ids, and the newest profile name where WhatsApp is the only one who gave a name.
+  update public.contacts c
+     set wa_id = coalesce(c.wa_id, s.wa_id), user_id = coalesce(c.user_id, s.user_id), phone = coalesce(c.phone, s.phone),
+         country = coalesce(c.country, substring(coalesce(c.user_id, s.user_id) from '^([A-Z]{2})\.')),
+         name = case when s.name is not null and (c.name is null or c.name_at < s.at or c.name_at = s.at and c.name < s.name) then s.name else c.name end,
+         name_at = case when s.name is not null and (c.name is null or c.name_at < s.at or c.name_at = s.at and c.name < s.name) then s.at else c.name_at end
+    from (select u.org_id, u.contact_id, min(u.item ->> 'from') as wa_id, min(u.item ->> 'from_user_id') as user_id,
+                 case when min(u.item ->> 'from') ~ '^[1-9][0-9]{6,14}$' then '+' || min(u.item ->> 'from') end as phone,
+                 (array_agg(left(u.profile #>> '{profile,name}', 200) order by u.at desc, u.profile #>> '{profile,name}' desc)
+                    filter (where btrim(u.profile #>> '{profile,name}') <> ''))[1] as name,
+                 max(u.at) filter (where btrim(u.profile #>> '{profile,name}') <> '') as at
+            from unnest(v_known) u where u.contact_id is not null group by 1, 2) s
+   where (c.org_id, c.id) = (s.org_id, s.contact_id)
+     and (s.name is not null and (c.name is null or c.name_at < s.at or c.name_at = s.at and c.name < s.name)
+       or c.wa_id is null and s.wa_id is not null or c.user_id is null and s.user_id is not null
+       or c.phone is null and s.phone is not null
+       or c.country is null and s.user_id is not null);
+  return v_known;
+end;
+$$;
+comment on function private.meet_senders is
+  'Finds the contact of each inbound update by user id (BSUID), else WhatsApp number, else phone; makes the unknown, merges those who turn '
+  'out to be one, notes new ids and newer profile names.';
+
+create function private.settle_preview(org_id uuid, conversation_id uuid) returns void
+  language sql volatile security definer set search_path = ''
+as $$
+  update public.conversations c set last_message_text = n.words
+    from (select left(coalesce(m.text, m.kind), 160) as words from public.messages m
+           where m.org_id = settle_preview.org_id and m.conversation_id = settle_preview.conversation_id
+           order by m.at desc, m.wamid desc nulls first limit 1) n
+   where c.org_id = settle_preview.org_id and c.id = settle_preview.conversation_id and c.last_message_text is distinct from n.words
+$$;
+comment on function private.settle_preview is 'Sets what the inbox shows of a conversation from its newest message.';
+
+create function private.inbound_text(item jsonb) returns text
+  language plpgsql immutable set search_path = ''
+as $$      -- plpgsql: its plan is kept, that of an SQL function is made anew for each caller
+begin
+  return (select left(case item ->> 'type'
+    when 'text' then item #>> '{text,body}'
+    when 'button' then item #>> '{button,text}'
+    when 'interactive' then coalesce(item #>> '{interactive,button_reply,title}', item #>> '{interactive,list_reply,title}', item #>> '{interactive,nfm_reply,body}')
+    when 'document' then coalesce(item #>> '{document,caption}', item #>> '{document,filename}')
+    when 'location' then concat_ws(', ', item #>> '{location,name}', item #>> '{location,address}')
+    when 'contacts' then item #>> '{contacts,0,name,formatted_name}'
+    else item #>> array[item ->> 'type', 'caption']
+  end, 65536));
+end;
+$$;
+comment on function private.inbound_text is 'The words of an inbound message: its text, caption, button or name; null when it has none.';
