@@ -58,6 +58,7 @@ class Postgres:
             "shared_buffers": "128MB",
             "max_connections": "100",
             "wal_level": "minimal",
+            "autovacuum_naptime": "5s",  # young tables: plans made for empty ones soon give way
             "max_wal_senders": "0",
             "max_wal_size": "2GB",
             "timezone": "UTC",
