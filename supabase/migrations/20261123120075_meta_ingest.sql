@@ -73,7 +73,7 @@ begin
       from counted k where (c.org_id, c.id) = (k.org_id, k.conversation_id)
   )
   select jsonb_agg(jsonb_build_object('org_id', a.org_id, 'wamid', a.wamid, 'conversation_id', a.conversation_id, 'contact_id', a.contact_id, 'at', a.at,
-                                      'text', case when a.kind in ('text', 'button') and length(a.text) <= 64 then a.text end)) into v_new
+                                      'text', case when a.kind in ('text', 'button') and length(a.text) <= 32 then a.text end)) into v_new
     from added a;
 
   perform private.apply_changes((select array_agg(x order by x.at, x.position) from unnest(v_messages) x
@@ -82,9 +82,10 @@ begin
     perform private.close_window(n.org_id, n.conversation_id)
        from (select distinct x.org_id, x.conversation_id from jsonb_to_recordset(v_new) x (org_id uuid, conversation_id uuid) order by 1, 2) n
       where exists (select from public.messages m where m.org_id = n.org_id and m.conversation_id = n.conversation_id and m.error_code = 131047);
-    perform private.record_consent(n.org_id, n.contact_id, n.at, private.consent_word(n.text), 'inbound', jsonb_build_object('text', n.text), n.wamid)
+    perform private.record_consent(n.org_id, n.contact_id, n.at, w.word, 'inbound', jsonb_build_object('text', n.text), n.wamid)
        from jsonb_to_recordset(v_new) n (org_id uuid, wamid text, contact_id uuid, at timestamptz, text text)
-      where n.text is not null and private.consent_word(n.text) is not null;
+      cross join lateral (select private.consent_word(n.text) as word offset 0) w
+      where n.text is not null and w.word is not null;
     perform private.apply_parked((select array_agg(n ->> 'wamid') from jsonb_array_elements(v_new) n),
                                  (select array_agg(distinct (n ->> 'org_id')::uuid) from jsonb_array_elements(v_new) n));
   end if;
