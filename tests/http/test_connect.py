@@ -218,10 +218,19 @@ STEPS = [
 ]
 
 
+DESCRIPTIONS = (f"GET {NUMBER}", f"GET {WABA}")
+FAILURES = {"no": REFUSED, "away": httpx.ConnectError("c"), "500": httpx.Response(500)}
+
+
 @pytest.mark.parametrize(
-    "failure", [REFUSED, httpx.ConnectError("c"), httpx.Response(500)], ids=["no", "away", "500"]
+    ("step", "detail", "failure"),
+    [
+        pytest.param(step, detail, failure, id=f"{step} {name}")
+        for step, detail in STEPS
+        for name, failure in FAILURES.items()
+        if not (failure is REFUSED and step in DESCRIPTIONS)
+    ],
 )
-@pytest.mark.parametrize(("step", "detail"), STEPS)
 def test_failing_step_is_named_and_nothing_is_stored(database, step, detail, failure):
     meta = Meta()
     meta.answers[step] = failure
@@ -234,6 +243,23 @@ def test_failing_step_is_named_and_nothing_is_stored(database, step, detail, fai
     assert "ry again" in caught.value.message
     assert TOKEN not in caught.value.message
     assert database.named("finish_connect") == []
+
+
+def test_number_is_connected_with_what_the_list_says_when_meta_refuses_to_describe_it(database):
+    meta = Meta()
+    listed = {"id": NUMBER, "display_phone_number": "+91 98765 43210", "verified_name": "Asha Traders"}
+    meta.answers |= {
+        f"GET {WABA}/phone_numbers": {"data": [listed]},
+        f"GET {NUMBER}": REFUSED,
+        f"GET {WABA}": REFUSED,
+    }
+
+    connected = connect(database, meta)
+
+    stored = database.named("finish_connect")[0]["connection"]
+    assert stored["number"]["display_phone"] == "+91 98765 43210"
+    assert stored["account"] == {"name": None, "currency": None, "time_zone": None}
+    assert "currency" in connected.warnings[0]
 
 
 def test_subscription_that_meta_does_not_confirm_is_refused(database):

@@ -131,14 +131,12 @@ def connect_number(
         if not (value.isascii() and value.isdecimal() and len(value) <= 32):
             raise Refused(422, f"The {name} id has digits only: copy it from WhatsApp Manager.", "id_wrong")
     proven = _prove_token(graph, settings, waba_id, token)
-    _prove_number(graph, waba_id, phone_number_id, token)
+    listed = _prove_number(graph, waba_id, phone_number_id, token)
     database.rpc("begin_connect", org_id=org_id, waba_id=waba_id, phone_number_id=phone_number_id)
     _subscribe(graph, settings, waba_id, token)
-    with _step("reading the number", "connect_number"):
-        number = _Number.model_validate(graph.get(phone_number_id, token, fields=_NUMBER_FIELDS))
+    number = _read_number(graph, listed, token)
     pin = None if number.is_registered else _register(graph, phone_number_id, token)
-    with _step("reading the WhatsApp Business account", "connect_account"):
-        account = _Account.model_validate(graph.get(waba_id, token, fields="id,name,currency,timezone_id"))
+    account = _read_account(graph, waba_id, token)
     connection: dict[str, object] = {
         "waba_id": waba_id,
         "account": {
@@ -219,18 +217,37 @@ def _prove_token(graph: Graph, settings: Settings, waba_id: str, token: str) -> 
     return proven
 
 
-def _prove_number(graph: Graph, waba_id: str, phone_number_id: str, token: str) -> None:
+def _prove_number(graph: Graph, waba_id: str, phone_number_id: str, token: str) -> dict[str, object]:
     with _step("reading the account's numbers", "connect_numbers"):
-        numbers = [
-            _Number.model_validate(item).id
-            for item in graph.pages(f"{waba_id}/phone_numbers", token, fields="id", limit="100")
-        ]
-    if phone_number_id not in numbers:
-        raise Refused(
-            422,
-            "The number is not one of this account: look up both ids in WhatsApp Manager.",
-            "number_not_in_account",
-        )
+        for item in graph.pages(f"{waba_id}/phone_numbers", token, fields=_NUMBER_FIELDS, limit="100"):
+            if _Number.model_validate(item).id == phone_number_id:
+                return item
+    raise Refused(
+        422,
+        "The number is not one of this account: look up both ids in WhatsApp Manager.",
+        "number_not_in_account",
+    )
+
+
+def _read_number(graph: Graph, listed: dict[str, object], token: str) -> _Number:
+    """Give what Meta says of a number; where it refuses to say more, what the account's list says."""
+    with _step("reading the number", "connect_number"):
+        try:
+            said = graph.get(str(listed["id"]), token, fields=_NUMBER_FIELDS)
+        except GraphError as error:
+            log.warning("the number is known from its account's list only", code=error.code)
+            said = {}
+        return _Number.model_validate(listed | said)
+
+
+def _read_account(graph: Graph, waba_id: str, token: str) -> _Account:
+    """Give what Meta says of an account; nothing when it refuses: a number sends without it."""
+    with _step("reading the WhatsApp Business account", "connect_account"):
+        try:
+            return _Account.model_validate(graph.get(waba_id, token, fields="id,name,currency,timezone_id"))
+        except GraphError as error:
+            log.warning("the account's currency and time zone are not known", code=error.code)
+            return _Account()
 
 
 def _subscribe(graph: Graph, settings: Settings, waba_id: str, token: str) -> None:
@@ -269,7 +286,9 @@ def _app_id(settings: Settings) -> str:
 
 
 def _warnings(account: _Account) -> list[str]:
-    if account.currency and account.currency != "INR":
+    if not account.currency:
+        return ["Meta did not tell the account's currency and time zone: look at both in WhatsApp Manager."]
+    if account.currency != "INR":
         warning = (
             f"The account is billed in {account.currency}: a business that Meta bills in India needs an "
             "account in INR by 31 December 2026, or its messages stop."
