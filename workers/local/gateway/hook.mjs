@@ -15,6 +15,7 @@ import { PREFIX as RPC, rpc } from "./rpc.mjs";
 import { forgetSessions } from "./sessions.mjs";
 import { storage } from "./storage.mjs";
 import { tableRefusal } from "./tables.mjs";
+import { exactFilters } from "./values.mjs";
 
 let config;                                              // lite's own, once it has read config.toml
 
@@ -43,7 +44,10 @@ async function door(req, res, onward) {
   if (req.method === "POST" && path.startsWith(RPC) && !isForLite(url.searchParams, req.headers)) return rpc(req, res, url, config);
   if (path.startsWith("/rest/v1/")) {
     const refusal = await new Deadline().of(tableRefusal(req, url, config));
-    if (!refusal) return pass(res, onward);
+    if (!refusal) {
+      req.url = path + exactFilters(url.search);
+      return pass(res, onward);
+    }
     req.resume();
     return send(res, refusal);
   }

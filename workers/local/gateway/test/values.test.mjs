@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bigNumber, exactNumber, floatNumber, isoTime, jsonValue, writtenJson } from "../values.mjs";
+import { bigNumber, exactFilters, exactNumber, floatNumber, isoTime, jsonValue, writtenJson } from "../values.mjs";
 
 const json = (value) => JSON.stringify(value);
 
@@ -29,4 +29,14 @@ test("long numbers inside jsonb keep their digits", () => {
 });
 test("an object that is JSON text already is not encoded twice, other text is", () => {
   assert.deepEqual(['{"a":1}', "hello", "{no", { a: 1 }, [1], null].map(writtenJson), ['{"a":1}', '"hello"', '"{no"', '{"a":1}', "[1]", "null"]);
+});
+test("long numbers in filters are quoted, whatever the operator", () => {
+  const quoted = (search) => decodeURIComponent(exactFilters(search));
+  assert.equal(quoted("?external_id=eq.179545392652100001"), '?external_id=eq."179545392652100001"');
+  assert.equal(quoted("?id=in.(1,179545392652100001,2)&limit=5"), '?id=in.(1,"179545392652100001",2)&limit=5');
+  assert.equal(quoted("?or=(a.eq.179545392652100001,b.gt.5)"), '?or=(a.eq."179545392652100001",b.gt.5)');
+});
+test("other filters stay as they came", () => {
+  for (const search of ["", "?a=eq.1234567890", "?wamid=eq.wamid.HBgM1234567890123456789012", '?a=eq."179545392652100001"'])
+    assert.equal(exactFilters(search) === search || decodeURIComponent(exactFilters(search)) === search, true);
 });
