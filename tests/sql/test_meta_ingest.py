@@ -612,6 +612,38 @@ def test_stop_wins_over_start_of_the_same_second(business, order):
     assert business.contact(ASHA)["opted_out_at"]
 
 
+def preference(business: Business, value: object, at: object, sender: object = ASHA) -> dict:
+    wish = {"wa_id": sender, "category": "marketing_messages", "value": value, "timestamp": at}
+    change = business.change({"contacts": [], "user_preferences": [wish]})
+    return webhook(change | {"field": "user_preferences"}, waba=business.waba)
+
+
+@pytest.mark.parametrize("order", ["stop first", "resume first"])
+def test_preference_told_to_whatsapp_is_consent_and_the_latest_stands(business, db, order):
+    events = [preference(business, "resume", 1795000100), preference(business, "stop", 1795000900)]
+
+    for body in reversed(events) if order == "stop first" else events:
+        assert post(db, body)["dead"] == 0
+        assert post(db, body)["dead"] == 0
+
+    assert business.contact(ASHA)["opted_out_at"]
+    assert db.value("select count(*) from public.consent_events where org_id = %s", business.org_id) == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "at", "sender", "reason"),
+    [
+        pytest.param("stop", "soon", ASHA, "timestamp_invalid", id="no time"),
+        pytest.param("stop", 1795000100, None, "sender_missing", id="nobody"),
+    ],
+)
+def test_preference_that_cannot_be_read_is_put_aside(business, db, value, at, sender, reason):
+    answer = post(db, preference(business, value, at, sender))
+
+    assert answer["dead"] == 1
+    assert db.value("select reason from private.dead_letters order by id desc limit 1") == reason
+
+
 def test_two_words_at_the_same_moment_end_in_the_later_one(lasting, connect):
     """Two transactions, each blind to the other's word until it commits."""
     business = lasting()
