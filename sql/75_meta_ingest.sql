@@ -103,9 +103,12 @@ declare
 begin
   select n.org_id, n.id, n.status into v_number from public.whatsapp_numbers n
     join public.whatsapp_accounts a on (a.org_id, a.id) = (n.org_id, n.account_id)
-   where n.phone_number_id = u.phone_number_id and a.waba_id = u.waba_id and n.status <> 'disconnected';
+   where n.phone_number_id = u.phone_number_id and a.waba_id = u.waba_id
+   order by n.status = 'disconnected', n.disconnected_at desc limit 1;
   if not found then
     raise sqlstate 'PT422' using message = 'The number belongs to nobody', detail = 'unknown_number';
+  elsif v_number.status = 'disconnected' then
+    return;                                    -- kept as stored, like its messages
   end if;
   for v_wish in select w from jsonb_array_elements(u.item #> '{value,user_preferences}') w loop
     continue when coalesce(v_wish ->> 'value', '') not in ('stop', 'resume');       -- signup says nothing of messages
@@ -113,7 +116,7 @@ begin
       raise sqlstate 'PT422' using message = 'The preference has no time', detail = 'timestamp_invalid';
     end if;
     v_sender := row (u."position", 'message', 'messages', u.waba_id, u.phone_number_id,
-      jsonb_build_object('from', v_wish -> 'wa_id', 'from_user_id', v_wish -> 'user_id'), u.item #> '{value,contacts,0}', null,
+      jsonb_build_object('from', v_wish -> 'wa_id', 'from_user_id', v_wish -> 'user_id'), null, null,
       v_number.org_id, v_number.id, v_number.status, to_timestamp((v_wish ->> 'timestamp')::bigint), null)::private.meta_update;
     v_sender := (private.meet_senders(array[v_sender]))[1];
     if v_sender.contact_id is null then

@@ -99,12 +99,13 @@ begin
              'refusal', case
                when m.id is null then null
                when m.kind <> 'template' and (c.window_expires_at is null or c.window_expires_at <= now())
-                 then 'The 24-hour window is closed: send a template instead'
+                 then jsonb '{"status": "failed", "words": "The 24-hour window is closed: send a template instead"}'
                when p.opted_out_at is not null and (m.origin = 'greeting' or t.category = 'MARKETING')
-                 then 'They asked not to receive messages'
+                 then jsonb '{"status": "cancelled", "words": "They asked not to receive messages"}'
                when m.kind = 'template' and t.id is not null and (t.status <> 'APPROVED' or t.blocked_reason is not null)
-                 then 'The template is not approved any more'
-               when p.wa_id is null and p.phone is null and p.user_id is null then 'The contact has no WhatsApp address'
+                 then jsonb '{"status": "failed", "words": "The template is not approved any more"}'
+               when p.wa_id is null and p.phone is null and p.user_id is null
+                 then jsonb '{"status": "failed", "words": "The contact has no WhatsApp address"}'
              end,
              'payload', jsonb_build_object('messaging_product', 'whatsapp', 'recipient_type', 'individual', 'type', m.kind,
                           'biz_opaque_callback_data', 'flow.' || m.id)
@@ -151,19 +152,19 @@ begin
     end loop;
 
     update public.messages m
-       set status = case when h.refusal is null then 'sending' when h.refusal ~ 'asked not' then 'cancelled' else 'failed' end,
+       set status = coalesce(h.refusal ->> 'status', 'sending'),
            attempts = m.attempts + 1,
            error_code = case when h.refusal is not null then 0 end,
-           error_message = h.refusal,
-           failed_at = case when h.refusal is not null and h.refusal !~ 'asked not' then now() end
-      from jsonb_to_recordset(v_heads) h (org_id uuid, message_id bigint, account_id uuid, refusal text)
+           error_message = h.refusal ->> 'words',
+           failed_at = case when h.refusal ->> 'status' = 'failed' then now() end
+      from jsonb_to_recordset(v_heads) h (org_id uuid, message_id bigint, account_id uuid, refusal jsonb)
      where (m.org_id, m.id) = (h.org_id, h.message_id) and h.account_id <> all (v_dead);
     update private.send_lanes l
        set message_id = case when x.goes then x.message_id end,
            lease = case when x.goes then l.lease end,
            next_at = case when x.goes then l.next_at when x.message_id is not null then now() end
       from (select h.*, coalesce(h.message_id is not null and h.refusal is null and h.account_id <> all (v_dead), false) as goes
-              from jsonb_to_recordset(v_heads) h (org_id uuid, conversation_id uuid, message_id bigint, account_id uuid, refusal text)) x
+              from jsonb_to_recordset(v_heads) h (org_id uuid, conversation_id uuid, message_id bigint, account_id uuid, refusal jsonb)) x
      where (l.org_id, l.conversation_id) = (x.org_id, x.conversation_id);
     select jsonb_agg(h - 'refusal' - 'conversation_id' order by (h ->> 'message_id')::bigint) into v_messages
       from jsonb_array_elements(v_heads) h
@@ -174,7 +175,7 @@ begin
                       b.refilled_at + make_interval(secs => greatest(0, 1 - b.tokens)::float8 / (n.messages_per_second * 0.9)))) into v_wait
     from private.number_lanes b
     join public.whatsapp_numbers n on (n.org_id, n.id) = (b.org_id, b.number_id) and n.status = 'connected'
-    join public.whatsapp_accounts a on (a.org_id, a.id) = (n.org_id, n.account_id) and a.status = 'connected'
+    join public.whatsapp_accounts a on (a.org_id, a.id) = (n.org_id, n.account_id) and a.status = 'connected' and a.credential_id is not null
     cross join lateral (select s.next_at from private.send_lanes s
                          where s.org_id = b.org_id and s.number_id = b.number_id and s.next_at is not null and s.lease is null
                          order by s.next_at limit 1) l;

@@ -644,6 +644,18 @@ def test_preference_that_cannot_be_read_is_put_aside(business, db, value, at, se
     assert db.value("select reason from private.dead_letters order by id desc limit 1") == reason
 
 
+def test_preference_at_a_number_that_nobody_holds_waits_and_at_a_disconnected_one_is_only_kept(business, db):
+    told = preference(business, "stop", 1795000900)
+    db.value("select private.disconnect_whatsapp(%s, null)", business.org_id)
+
+    assert post(db, told)["dead"] == 0
+    assert business.table("public.consent_events") == []
+
+    business.phone_number_id = "770299999999999"
+    assert post(db, preference(business, "stop", 1795000900))["dead"] == 1
+    assert reasons(db) == ["unknown_number"]
+
+
 def test_two_words_at_the_same_moment_end_in_the_later_one(lasting, connect):
     """Two transactions, each blind to the other's word until it commits."""
     business = lasting()
