@@ -14,6 +14,9 @@ create table public.whatsapp_accounts (
   status_reason   text,
   credential_id   uuid,
   meta_user_id    text,
+  business_id     text,
+  messaging_limit int,
+  review_status   text,
   connected_at    timestamptz not null default now(),
   disconnected_at timestamptz,
   primary key (org_id, id),
@@ -38,6 +41,10 @@ comment on column public.whatsapp_accounts.status_reason is 'Why the account is 
 comment on column public.whatsapp_accounts.credential_id is 'The sealed system-user token in private.credentials; null after a disconnect.';
 comment on column public.whatsapp_accounts.meta_user_id is
   'App-scoped id of the person who connected; Meta''s deauthorize callback names it. Null for a token given by hand.';
+comment on column public.whatsapp_accounts.business_id is 'Meta''s id of the business portfolio that owns the account; messaging limits and BSUIDs are per portfolio. Null: not known.';
+comment on column public.whatsapp_accounts.messaging_limit is
+  'How many different people may be written to outside windows in 24 rolling hours, for the whole portfolio; null: not known, or unlimited.';
+comment on column public.whatsapp_accounts.review_status is 'Meta''s review of the account: APPROVED, REJECTED, PENDING; null: never told.';
 comment on column public.whatsapp_accounts.connected_at is 'When the account was last connected.';
 comment on column public.whatsapp_accounts.disconnected_at is 'When the organization disconnected it; null while connected.';
 create index whatsapp_accounts_waba on public.whatsapp_accounts (waba_id);
@@ -46,7 +53,8 @@ create index whatsapp_accounts_credential on public.whatsapp_accounts (org_id, c
 alter table public.whatsapp_accounts enable row level security;
 create policy "Members see their organization's WhatsApp accounts" on public.whatsapp_accounts
   for select to authenticated using (org_id = any (array(select private.my_org_ids())));
-grant select (org_id, id, waba_id, name, currency, time_zone, status, status_reason, connected_at, disconnected_at)
+grant select (org_id, id, waba_id, name, currency, time_zone, status, status_reason, business_id, messaging_limit, review_status,
+              connected_at, disconnected_at)
   on public.whatsapp_accounts to authenticated;
 
 ------------------------------------------------------------------------------------------------
@@ -65,6 +73,12 @@ create table public.whatsapp_numbers (
   paused_until        timestamptz,
   paused_reason       text,
   pin_credential_id   uuid,
+  name_status         text,
+  verification_status text,
+  platform_type       text,
+  is_on_phone_app     boolean not null default false,
+  username            text,
+  heard_at            timestamptz,
   connected_at        timestamptz not null default now(),
   disconnected_at     timestamptz,
   primary key (org_id, id),
@@ -93,6 +107,12 @@ comment on column public.whatsapp_numbers.status is
 comment on column public.whatsapp_numbers.paused_until is 'When a paused number resumes by itself; null: by an event from Meta or by hand.';
 comment on column public.whatsapp_numbers.paused_reason is 'Why the number is paused, in words.';
 comment on column public.whatsapp_numbers.pin_credential_id is 'The sealed two-step PIN that Flow registered the number with; null when Flow did not register it.';
+comment on column public.whatsapp_numbers.name_status is 'Meta''s decision on the display name: APPROVED, DECLINED, PENDING_REVIEW, …; null: not known.';
+comment on column public.whatsapp_numbers.verification_status is 'Whether the number was verified by code at Meta: VERIFIED, EXPIRED, NOT_VERIFIED; null: not known.';
+comment on column public.whatsapp_numbers.platform_type is 'Where Meta runs the number: CLOUD_API, ON_PREMISE, NOT_APPLICABLE; null: not known.';
+comment on column public.whatsapp_numbers.is_on_phone_app is 'Coexistence: the business also uses the number in the WhatsApp Business app.';
+comment on column public.whatsapp_numbers.username is 'The WhatsApp username that Meta granted the business; null: none.';
+comment on column public.whatsapp_numbers.heard_at is 'When a webhook last named the number (noted at most once a minute).';
 comment on column public.whatsapp_numbers.connected_at is 'When the number was last connected.';
 comment on column public.whatsapp_numbers.disconnected_at is 'When the number was disconnected; null while connected.';
 create unique index number_is_live_in_one_organization on public.whatsapp_numbers (phone_number_id) where status <> 'disconnected';
@@ -104,7 +124,8 @@ alter table public.whatsapp_numbers enable row level security;
 create policy "Members see their organization's WhatsApp numbers" on public.whatsapp_numbers
   for select to authenticated using (org_id = any (array(select private.my_org_ids())));
 grant select (org_id, id, account_id, phone_number_id, display_phone, verified_name, quality_rating,
-              messages_per_second, status, paused_until, paused_reason, connected_at, disconnected_at)
+              messages_per_second, status, paused_until, paused_reason, name_status, verification_status, platform_type,
+              is_on_phone_app, username, heard_at, connected_at, disconnected_at)
   on public.whatsapp_numbers to authenticated;
 
 ------------------------------------------------------------------------------------------------
@@ -125,6 +146,9 @@ create table public.message_templates (
   components       jsonb not null default '[]',
   rejected_reason  text,
   blocked_reason   text,
+  quality          text,
+  category_was     text,
+  category_at      timestamptz,
   synced_at        timestamptz not null default now(),
   primary key (org_id, id),
   constraint template_is_of_an_account_of_its_organization foreign key (org_id, account_id)
@@ -150,6 +174,9 @@ comment on column public.message_templates.components is 'The components as Meta
 comment on column public.message_templates.rejected_reason is 'Why Meta rejected it; null otherwise.';
 comment on column public.message_templates.blocked_reason is
   'Set when Meta refused a send because of the template (codes 132000 and others); cleared when the template changes.';
+comment on column public.message_templates.quality is 'Meta''s quality score: GREEN, YELLOW, RED or UNKNOWN; null: never told.';
+comment on column public.message_templates.category_was is 'The category before Meta last changed it; null: never changed.';
+comment on column public.message_templates.category_at is 'When Meta changed the category.';
 comment on column public.message_templates.synced_at is 'When the row was last read from Meta.';
 
 alter table public.message_templates enable row level security;

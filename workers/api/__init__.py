@@ -1,0 +1,12 @@
+"""`/api/<action>`: what needs a secret, a call outside or the phone library, so that the dashboard asks here.
+
+The person's own token is passed on, so the database still decides what they may do. One module a concern;
+each registers its actions on the one blueprint.
+"""
+
+from __future__ import annotations
+
+from workers.api import leads, templates, whatsapp
+from workers.api.asking import bp
+
+__all__ = ["bp", "leads", "templates", "whatsapp"]
