@@ -28,6 +28,7 @@ COMMANDS = {
     "message": "message",
     "indiamart": "indiamart",
     "replay": "events",
+    "rebuild": "events",
     "keys": "keys",
 }
 
