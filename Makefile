@@ -1,6 +1,6 @@
 # Flow. `make help` lists the targets; each works from an empty clone with Python 3.11 or later and make alone.
 .DEFAULT_GOAL := help
-.PHONY: help up install test lint bench clean
+.PHONY: help up install test lint bench chaos clean
 SHELL := /bin/sh
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -23,6 +23,9 @@ lint: install ## Check style and types
 
 bench: install ## Measure what DESIGN.md holds Flow to
 	@$(BIN)/python -m tests.bench
+
+chaos: install ## 100,000 webhooks, 5,000 sends and 20 kills, against a calm day (about a quarter of an hour)
+	@FLOW_CHAOS_WEBHOOKS=100000 FLOW_CHAOS_SENDS=5000 FLOW_CHAOS_KILLS=20 $(BIN)/python -m pytest -s tests/e2e/test_chaos.py
 
 clean: ## Remove what `make install` made (data in .flow stays)
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache

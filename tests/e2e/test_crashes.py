@@ -1,12 +1,9 @@
 """Processes are killed in the middle of their work: nothing is lost, nobody hears the same thing twice."""
 
-import json
 import os
 import signal
-import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +12,12 @@ import psycopg
 import pytest
 
 from tests.cluster import forget
-from tests.e2e.commands import Business, Commands, Meta, eventually, hello
+from tests.e2e.commands import Business, Commands, eventually, hello
 from tests.local.flow_command import Flow, free_port
 from workers.local.processes import running
 from workers.local.stack import Stack
 
 QUICK = {"FLOW_UNCERTAIN_AFTER_SECONDS": "4"}
-LEASE_AND_LONGER = 90  # seconds: a lease, until it is certain that no trace comes, and the way out
 
 
 @dataclass(frozen=True)
@@ -81,22 +77,6 @@ def statuses(stack: Breakable, org: str) -> Counter[str]:
     return Counter(dict(rows))
 
 
-def test_every_message_leaves_once_though_the_workers_are_killed_three_times(
-    stack: Breakable, flow: Commands, org: str, shop: Business
-) -> None:
-    slowly = {"phone_number_id": shop.phone_number_id, "probability": 1, "ms": 300}
-    shop.sandbox.fault("latency", **slowly)  # so that many calls are in the air when their caller dies
-    ids = flow.done("message", "send", "--org", org, "--batch-stdin", stdin=hello(range(300)))["message_ids"]
-
-    for sent in (30, 110, 190):
-        eventually(lambda sent=sent: len(shop.sends()) >= sent, 30, every=0.01)  # type: ignore[misc]
-        shop.sandbox.fault("dropped", phone_number_id=shop.phone_number_id, count=3)
-        stack.kill("workers")
-
-    eventually(lambda: statuses(stack, org) == {"read": 300}, LEASE_AND_LONGER, every=0.5)
-    assert shop.times_sent() == {f"flow.{message}": 1 for message in ids}
-
-
 def test_nobody_gets_a_message_twice_when_metas_answers_are_lost(
     stack: Breakable, flow: Commands, org: str, shop: Business
 ) -> None:
@@ -122,42 +102,6 @@ def test_templates_that_never_reached_meta_are_sent_once_more(
 
     eventually(lambda: statuses(stack, org) == {"read": 20}, 30)
     assert shop.times_sent() == {f"flow.{message}": 1 for message in ids}
-
-
-def test_what_was_answered_with_200_is_stored_though_the_database_is_killed_meanwhile(
-    stack: Breakable, org: str, shop: Business
-) -> None:
-    meta, answers = Meta(stack), []
-    wamids = [f"wamid.crash.{shop.waba_id}.{number}" for number in range(400)]
-    texts = [
-        {"from": f"9191{number % 40:08d}", "id": wamid, "text": {"body": f"No {number}"}}
-        for number, wamid in enumerate(wamids)
-    ]
-    posts = [json.dumps(shop.heard(text)).encode() for text in texts]
-
-    def deliver(body: bytes) -> None:
-        """Post until it is taken, as Meta does."""
-        while (answer := meta.post(body)) != 200:
-            answers.append(answer)
-            time.sleep(0.1)
-        answers.append(answer)
-
-    with ThreadPoolExecutor(8) as pool:
-        posting = pool.map(deliver, posts)
-        for taken, victim in ((60, "gateway"), (160, "storage"), (260, "postgres")):
-            eventually(lambda taken=taken: answers.count(200) >= taken, 60, every=0.005)  # type: ignore[misc]
-            stack.kill(victim)
-        list(posting)
-
-    assert set(answers) <= {200, 503}
-    assert 503 in answers
-    assert answers.count(200) == 400
-    stored = {bytes(body) for (body,) in stack.rows("select body from private.webhook_events")}
-    assert set(posts) <= stored
-    heard = stack.rows("select wamid from public.messages where org_id = %s and direction = 'inbound'", org)
-    assert sorted(heard) == sorted((wamid,) for wamid in wamids)
-    assert stack.rows("select sum(unread_count) from public.conversations where org_id = %s", org) == [(400,)]
-    assert stack.rows("select count(*) from private.dead_letters") == [(0,)]
 
 
 def test_up_repairs_a_stack_without_supervisor_and_the_main_job_goes_on(

@@ -45,13 +45,13 @@ class Customer:
 
 
 def events_of(
-    side: int, business: Business, outbound: list[str], chance: random.Random
+    side: int, business: Business, outbound: list[str], chance: random.Random, count: int = WEBHOOKS // 2
 ) -> list[tuple[Business, dict]]:
-    """A thousand events of one business, in the order in which they happened."""
+    """About so many events of one business, in the order in which they happened."""
     people = [Customer(side * 1000 + n, writes_phone=n % 5 != 0, writes_id=n % 4 != 1) for n in range(25)]
     told: list[dict] = []
     failed: set[str] = set()
-    for i in range(WEBHOOKS // 2):
+    for i in range(count):
         person, at = chance.choice(people), START + i // 3  # three events in each second
         base = {**person.ids(chance), "id": f"wamid.{side}.{i}", "timestamp": str(at)}
         what = chance.random()
