@@ -113,6 +113,7 @@ declare
 begin
   update public.whatsapp_numbers n set status = 'connected', paused_until = null, paused_reason = null
    where n.status = 'paused' and n.paused_until <= now();
+  perform private.release_scheduled();
   -- Queued in the moment of a disconnect, or after it by a retry.
   perform private.cancel_queued(d.org_id, 'The WhatsApp number was disconnected')
      from (select distinct n.org_id from public.whatsapp_numbers n

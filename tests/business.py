@@ -157,6 +157,7 @@ class Business:
             "public.conversations": ["window_expires_at"],
             "public.whatsapp_numbers": ["paused_until"],
             "public.contacts": ["greeted_at"],
+            "public.scheduled_messages": ["send_at", "created_at"],
         }
         for table, columns in waits.items():
             moved = ", ".join(

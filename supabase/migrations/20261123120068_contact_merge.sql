@@ -41,6 +41,8 @@ begin
   end if;
   update public.messages m set conversation_id = merge_conversations.kept
    where m.org_id = merge_conversations.org_id and m.conversation_id = merge_conversations.gone;
+  update public.scheduled_messages s set conversation_id = merge_conversations.kept
+   where s.org_id = merge_conversations.org_id and s.conversation_id = merge_conversations.gone;
   update public.conversations k
      set status = case when 'open' in (k.status, g.status) then 'open' else k.status end,
          assignee_id = coalesce(k.assignee_id, g.assignee_id),

@@ -49,6 +49,8 @@ def test_a_number_is_connected_greets_a_lead_and_is_disconnected(
         "--param", "name", "--param", "product",
     )  # fmt: skip
     lead = flow("lead", "add", "--org", org, "--name", "Asha", "--phone", "90000 00001", "--greet")
+    shown = flow("greeting", "show", "--org", org)
+    rehearsed = flow("greeting", "dry-run", "--org", org)
     synced = flow("template", "sync", "--org", org)
     gone = flow("whatsapp", "disconnect", "--org", org, "--phone-number-id", business.phone_number_id)
 
@@ -57,6 +59,8 @@ def test_a_number_is_connected_greets_a_lead_and_is_disconnected(
     assert setting[:2] == (0, setting[1] | {"on": True, "template": "hello", "params": ["name", "product"]})
     assert lead[0] == 0
     assert {"lead_id", "contact_id"} <= set(lead[1])
+    assert [(r["template"], r["default"], r["on"]) for r in shown[1]["rules"]] == [("hello", True, True)]
+    assert [(r["lead_id"], r["greeted"]) for r in rehearsed[1]["leads"]] == [(lead[1]["lead_id"], True)]
     assert synced[1] == {"templates": 1}
     assert gone[1] == {"disconnected": 1}
 

@@ -85,6 +85,8 @@ NEEDS_A_PROJECT = [
     pytest.param(["org", "create", "Asha Traders", "--owner", "asha@example.com"], id="org create"),
     pytest.param(["template", "sync", "--org", ORG], id="template sync"),
     pytest.param(["greeting", "set", "--org", ORG, "--template", "t", "--language", "en"], id="greeting set"),
+    pytest.param(["greeting", "show", "--org", ORG], id="greeting show"),
+    pytest.param(["greeting", "dry-run", "--org", ORG], id="greeting dry-run"),
     pytest.param(["lead", "add", "--org", ORG, "--name", "A", "--phone", "9000000001"], id="lead add"),
     pytest.param(
         ["message", "send", "--org", ORG, "--to", "+919000000001", "--text", "Hi"], id="message send"

@@ -81,6 +81,15 @@ def plant(db: Database, org_id: UUID, member_id: UUID, number: int) -> Planted:
         """,
         org_id, f"invited.{number}@example.test", org_id.bytes, member_id,
     )  # fmt: skip
+    ids["rule_id"] = db.value("select id from public.greeting_rules where org_id = %s", org_id)
+    ids["scheduled_id"] = db.value(
+        "select private.schedule_message(%s, %s, '{\"kind\": \"text\"}', now() + interval '80 days', 'person', null)",
+        org_id, ids["conversation_id"],
+    )  # fmt: skip
+    ids["quick_reply_id"] = db.value(
+        "insert into public.quick_replies (org_id, shortcut, title, body) values (%s, 'hi', 'Hi', 'Hi {name}') returning id",
+        org_id,
+    )
     # What dispatch would do with the message: nothing of it is left for a worker that happens to run.
     db.execute(
         "update public.messages set status = 'sent', sent_at = now(), wamid = %s where id = %s",

@@ -24,10 +24,13 @@ ANYBODY = {"create_organization", "accept_invitation"}
 AGENTS = {
     "require_role", "leave_organization", "add_lead", "move_lead", "assign_lead", "note_lead", "inbox",
     "conversation_messages", "mark_read", "send_text", "send_template", "resolve_uncertain", "request_sync",
+    "schedule_message", "cancel_scheduled", "reschedule", "fill_quick_reply",
 }  # fmt: skip
 ADMINS = {
     "rename_organization", "invite_member", "revoke_invitation", "set_member_role", "remove_member",
     "disconnect_whatsapp", "set_greeting", "disconnect_source",
+    "save_greeting_rule", "delete_greeting_rule", "order_greeting_rules", "resume_greeting", "set_quiet_hours", "greeting_dry_run",
+    "save_quick_reply", "delete_quick_reply",  # shared ones, as planted; a personal one is its owner's
 }  # fmt: skip
 OWNERS = {"transfer_ownership"}
 
