@@ -8,7 +8,7 @@ comment on table private.wakeups is 'One row a job: when it was last asked to ru
 comment on column private.wakeups.job is 'The job: /jobs/<name>.';
 comment on column private.wakeups.asked_at is 'The last wake-up.';
 alter table private.wakeups enable row level security;
-insert into private.wakeups (job) values ('dispatch'), ('indiamart');
+insert into private.wakeups (job) values ('dispatch'), ('indiamart'), ('templates');
 
 create function private.set_secret(name text, secret text, description text) returns void
   language plpgsql volatile security definer set search_path = ''
@@ -132,6 +132,7 @@ begin
                 and (s.lease_run is null and coalesce(s.next_allowed_at, '-infinity') <= now() or s.lease_expires_at <= now())) then
     perform private.wake('indiamart', interval '5 seconds');
   end if;
+  perform private.wake_templates();
   return jsonb_build_object('settled', v_settled, 'late', v_late);
 end;
 $$;
@@ -152,6 +153,7 @@ begin
   perform private.roll_webhook_events();
   perform private.sweep_credentials();
   delete from private.parked_updates p where p.created_at < now() - interval '30 days';
+  delete from private.template_writes w where w.begun_at < now() - interval '31 days';
   if to_regclass('cron.job_run_details') is not null then
     execute 'delete from cron.job_run_details where end_time < now() - interval ''7 days''';
   end if;

@@ -43,6 +43,7 @@ JOBS: dict[str, Job] = {
     "dispatch": _from("workers.dispatch", "run"),
     "indiamart": _from("workers.indiamart.job", "run_syncs"),
     "sweep": _sweep,
+    "templates": _from("workers.meta.templates", "run"),
 }
 
 

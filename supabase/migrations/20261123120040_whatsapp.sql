@@ -150,6 +150,7 @@ create table public.message_templates (
   category_was     text,
   category_at      timestamptz,
   synced_at        timestamptz not null default now(),
+  parameters       jsonb not null default '{}',
   primary key (org_id, id),
   constraint template_is_of_an_account_of_its_organization foreign key (org_id, account_id)
     references public.whatsapp_accounts (org_id, id) on delete restrict,
@@ -177,7 +178,11 @@ comment on column public.message_templates.blocked_reason is
 comment on column public.message_templates.quality is 'Meta''s quality score: GREEN, YELLOW, RED or UNKNOWN; null: never told.';
 comment on column public.message_templates.category_was is 'The category before Meta last changed it; null: never changed.';
 comment on column public.message_templates.category_at is 'When Meta changed the category.';
-comment on column public.message_templates.synced_at is 'When the row was last read from Meta.';
+comment on column public.message_templates.synced_at is
+  'When the row was last known to be as Meta has it: read, told by a webhook, or written; what was read before that does not change it.';
+comment on column public.message_templates.parameters is
+  'What a send must give, by part, worked out from components: {header: {format, names, count} or null, body: {names, count}, '
+  'buttons: [{index, type, needs: required, optional or null}], unsupported: the part that Flow cannot send, or null}.';
 
 alter table public.message_templates enable row level security;
 create policy "Members see their organization's templates" on public.message_templates

@@ -101,6 +101,9 @@ declare
   v_conversation uuid := private.open_conversation(enqueue_message.org_id, enqueue_message.number_id, enqueue_message.contact_id);
   v_id bigint;
 begin
+  if (message ->> 'needs_phone')::boolean then
+    perform private.require_phone(enqueue_message.org_id, enqueue_message.contact_id);
+  end if;
   -- The lane is locked before the id is drawn, so ids follow the order of commits in a conversation.
   insert into private.send_lanes as l (org_id, conversation_id, number_id, next_at)
   values (enqueue_message.org_id, v_conversation, enqueue_message.number_id, now())
@@ -125,4 +128,4 @@ begin
 end;
 $$;
 comment on function private.enqueue_message is
-  'Queues one message {kind, body, text, context_wamid?} to a contact and returns its id; the same client_token again returns the same id. Checks nothing: callers do.';
+  'Queues one message {kind, body, text, context_wamid?} to a contact and returns its id; the same client_token again returns the same id. Callers check; only a template that needs_phone is refused here (PT422 recipient_needs_phone).';

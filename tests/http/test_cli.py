@@ -84,6 +84,8 @@ def test_wrong_use_is_exit_status_2(args: list[str]) -> None:
 NEEDS_A_PROJECT = [
     pytest.param(["org", "create", "Asha Traders", "--owner", "asha@example.com"], id="org create"),
     pytest.param(["template", "sync", "--org", ORG], id="template sync"),
+    pytest.param(["template", "list", "--org", ORG], id="template list"),
+    pytest.param(["template", "delete", "--org", ORG, "--name", "t"], id="template delete"),
     pytest.param(["greeting", "set", "--org", ORG, "--template", "t", "--language", "en"], id="greeting set"),
     pytest.param(["greeting", "show", "--org", ORG], id="greeting show"),
     pytest.param(["greeting", "dry-run", "--org", ORG], id="greeting dry-run"),

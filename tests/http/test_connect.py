@@ -9,7 +9,7 @@ import pytest
 
 from tests.http.recording import RecordingDatabase, settings
 from workers.errors import Refused
-from workers.meta.connect import connect_number, disconnect, sync_templates
+from workers.meta.connect import connect_number, disconnect
 from workers.meta.graph import Graph
 
 WABA, NUMBER, TOKEN, ORG = (
@@ -323,34 +323,3 @@ def test_disconnect_stands_when_meta_does_not_answer(failure):
     meta.answers[f"DELETE {WABA}/subscribed_apps"] = failure
 
     assert disconnect(database, meta.graph(), ORG, NUMBER) == {"disconnected": 2}
-
-
-ACCESS = {"accounts": [{"account_id": "a", "waba_id": WABA, "token": TOKEN}]}
-
-
-def test_templates_of_an_account_are_stored_all_at_once():
-    database, meta = RecordingDatabase(account_access=ACCESS, store_templates={"templates": 2}), Meta()
-    meta.answers[f"GET {WABA}/message_templates"] = {"data": [{"name": "hello"}, {"name": "bye"}]}
-
-    assert sync_templates(database, meta.graph(), ORG) == {"templates": 2}
-
-    assert database.named("store_templates") == [
-        {"org_id": ORG, "account_id": "a", "templates": [{"name": "hello"}, {"name": "bye"}]}
-    ]
-
-
-def test_templates_that_cannot_be_read_whole_are_not_stored():
-    database, meta = RecordingDatabase(account_access=ACCESS), Meta()
-    meta.answers[f"GET {WABA}/message_templates"] = httpx.Response(500)
-
-    with pytest.raises(Refused, match="reading the templates"):
-        sync_templates(database, meta.graph(), ORG)
-
-    assert database.named("store_templates") == []
-
-
-def test_templates_need_a_connected_account():
-    with pytest.raises(Refused) as caught:
-        sync_templates(RecordingDatabase(account_access={"accounts": []}), Meta().graph(), ORG)
-
-    assert caught.value.detail == "not_connected"

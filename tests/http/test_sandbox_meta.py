@@ -390,7 +390,9 @@ def test_templates_come_in_pages_and_new_ones_wait_for_review(sandbox: RunningSa
         "name": "follow_up",
         "language": "en",
         "category": "UTILITY",
-        "components": [{"type": "BODY", "text": "Dear {{1}}, we called."}],
+        "components": [
+            {"type": "BODY", "text": "Dear {{1}}, we called.", "example": {"body_text": [["Asha"]]}}
+        ],
     }
     made = sandbox.graph("POST", f"{WABA}/message_templates", json=new).json()
     early = sandbox.send(type="template", template=hello("Asha", name="follow_up"))

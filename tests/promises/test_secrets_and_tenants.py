@@ -111,7 +111,7 @@ def test_P24_credentials_are_decrypted_only_for_a_dispatch(db: Database, shop: P
     assert set(claimed["tokens"].values()) <= shop.marks
     assert {name.split("(")[0] for name in opens} == {
         "private.open_credential", "worker.rotate_credentials", "worker.claim_messages", "private.begin_run",
-        "worker.account_access", "private.disconnect_whatsapp",
+        "private.template_access", "private.disconnect_whatsapp",
     }  # fmt: skip
 
 

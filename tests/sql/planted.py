@@ -74,6 +74,15 @@ def plant(db: Database, org_id: UUID, member_id: UUID, number: int) -> Planted:
         "stage_id": db.value("select id from public.pipeline_stages where org_id = %s order by position desc limit 1", org_id),
         "run_id": db.value("select id from public.sync_runs where org_id = %s limit 1", org_id),
     }  # fmt: skip
+    ids["template_id"] = db.value("select id from public.message_templates where org_id = %s", org_id)
+    db.execute("update private.template_syncs set next_at = 'infinity' where org_id = %s", [org_id])
+    ids["write_id"] = db.value(
+        """
+        insert into private.template_writes (org_id, account_id, action, name, language)
+        values (%s, %s, 'create', 'planted', 'en') returning id
+        """,
+        org_id, connected["account_id"],
+    )  # fmt: skip
     ids["invitation_id"] = db.value(
         """
         insert into public.invitations (org_id, email, role, token_sha256, invited_by)

@@ -25,6 +25,7 @@ AGENTS = {
     "require_role", "leave_organization", "add_lead", "move_lead", "assign_lead", "note_lead", "inbox",
     "conversation_messages", "mark_read", "send_text", "send_template", "resolve_uncertain", "request_sync",
     "schedule_message", "cancel_scheduled", "reschedule", "fill_quick_reply",
+    "preview_template",
 }  # fmt: skip
 ADMINS = {
     "rename_organization", "invite_member", "revoke_invitation", "set_member_role", "remove_member",

@@ -9,7 +9,7 @@ import click
 from workers.cli.output import Result, reports
 from workers.cli.project import database, graph, org_option
 from workers.errors import FlowError
-from workers.meta import connect as meta
+from workers.meta import templates as meta
 
 
 @click.group()

@@ -1,4 +1,4 @@
-"""Connecting a WhatsApp number to an organization, letting it go, and reading its templates.
+"""Connecting a WhatsApp number to an organization, and letting it go.
 
 Nothing that a caller claims is believed: Meta itself must say that the token is for this app and this
 account, and that the number belongs to the account. Each step that fails says which it was and what to do.
@@ -25,9 +25,6 @@ SCOPES = ("whatsapp_business_management", "whatsapp_business_messaging")
 _NUMBER_FIELDS = (
     "id,display_phone_number,verified_name,name_status,quality_rating,status,code_verification_status,"
     "platform_type,is_on_biz_app,throughput"
-)
-_TEMPLATE_FIELDS = (
-    "id,name,language,status,category,parameter_format,components,quality_score,rejected_reason"
 )
 _SPEEDS = {"STANDARD": 80, "HIGH": 1000}
 _COEXISTENCE_SPEED = 20
@@ -174,23 +171,6 @@ def disconnect(
         except ProviderError as error:  # nothing depends on it: the token is gone, and events find no number
             log.warning("could not unsubscribe at Meta", waba_id=waba_id, detail=error.detail)
     return {"disconnected": int(answer.get("disconnected") or 0)}
-
-
-def sync_templates(database: Database, graph: Graph, org_id: str) -> dict[str, int]:
-    """Read every template of an organization's accounts and store them, a whole account at once."""
-    stored = 0
-    accounts = database.rpc("account_access", org_id=org_id).get("accounts") or []
-    if not accounts:
-        raise Refused(409, "The organization has no WhatsApp account: connect one first.", "not_connected")
-    for account in accounts:
-        with _step("reading the templates", "templates"):
-            path = f"{account['waba_id']}/message_templates"
-            templates = list(graph.pages(path, account["token"], fields=_TEMPLATE_FIELDS, limit="100"))
-        answer = database.rpc(
-            "store_templates", org_id=org_id, account_id=account["account_id"], templates=templates
-        )
-        stored += int(answer.get("templates") or 0)
-    return {"templates": stored}
 
 
 def _prove_token(graph: Graph, settings: Settings, waba_id: str, token: str) -> _Token:

@@ -115,6 +115,36 @@ class Graph:
         """Remove; raises as `get`."""
         return self._call("DELETE", path, token)
 
+    def upload_sample(self, app_id: str, token: str, content: bytes, mime_type: str) -> str:
+        """Upload a template's sample file in one go; gives its handle. Raises as `get`."""
+        session = self._call(
+            "POST",
+            f"{app_id}/uploads",
+            token,
+            params={"file_length": str(len(content)), "file_type": mime_type, "file_name": "sample"},
+        )
+        place = session.get("id")
+        if not isinstance(place, str) or not place.startswith("upload:"):
+            raise ProviderError("Meta opened no upload. Try again later.", detail="meta_unreadable")
+        url, query = place.partition("?")[::2]
+        try:
+            response = self._http.post(
+                f"{self._base}/{quote(url, safe=':=')}" + (f"?{query}" if query else ""),
+                content=content,
+                headers={"Authorization": f"OAuth {token}", "file_offset": "0"},
+            )
+        except httpx.HTTPError as error:
+            raise ProviderError(
+                "Meta could not be reached. Try again later.", detail="meta_unreachable"
+            ) from error
+        answer = _json(response)
+        if problem := Problem.of(answer):
+            raise GraphError(problem, response.status_code, _retry_after(response))
+        handle = answer.get("h") if isinstance(answer, dict) else None
+        if not isinstance(handle, str) or not handle:
+            raise ProviderError("Meta gave no handle. Try again later.", detail="meta_unreadable")
+        return handle
+
     def pages(self, path: str, token: str, **params: str) -> Iterator[dict[str, Any]]:
         """Read a list, following its cursors (never its ready-made links)."""
         after: str | None = None

@@ -31,6 +31,8 @@ with its default, `client.py` a Python client:
     POST /meta/behaviour       {phone_number_id? | customer?, sent_ms?, delivered_ms?, read_ms?, answer_ms?
       (null: never), answer_text?, failed_code?, batch_max?}
     POST /meta/templates       {waba_id, name, language?, status, reason?}: a review's end, told by webhook
+    POST /meta/review          {after_ms? (null: never), status?, reason?, creations_per_hour?,
+                               most_templates?}: how reviews end by themselves, and Meta's limits
     POST /meta/code            {waba_ids, user_id?}: {code, user_id}, good once and for 30 seconds
     POST /meta/faults          {kind, phone_number_id?, endpoint?, count? | probability?, seed?, code?,
       subcode?, http_status?, details?, ms?, copies?, accepted?}; GET lists, DELETE ends. Kinds: error,

@@ -66,6 +66,7 @@ def create_sandbox(config: Config) -> Flask:
         indiamart,
         management,
         meta,
+        template_calls,
         tokens,
     )
 
@@ -86,7 +87,15 @@ def create_sandbox(config: Config) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions["sandbox"] = Sandbox(config, state, pulls, webhooks, faults)
-    for blueprint in (control.bp, control_meta.bp, indiamart.bp, management.bp, meta.bp, tokens.bp):
+    for blueprint in (
+        control.bp,
+        control_meta.bp,
+        indiamart.bp,
+        management.bp,
+        meta.bp,
+        template_calls.bp,
+        tokens.bp,
+    ):
         app.register_blueprint(blueprint)
     app.url_value_preprocessor(_set_version_aside)
     app.register_error_handler(GraphError, _refuse)

@@ -169,6 +169,10 @@ class SandboxControl:
             "POST", "/meta/templates", {"waba_id": waba_id, "name": name, "status": status, **more}
         )
 
+    def reviews(self, **change: object) -> JsonObject:
+        """Changes how reviews of templates end by themselves; see `models.Review`."""
+        return self._call("POST", "/meta/review", change)
+
     def signup_code(self, *waba_ids: str, user_id: str | None = None) -> str:
         """Ends an Embedded Signup; gives the code, good once and for 30 seconds."""
         return str(self._call("POST", "/meta/code", {"waba_ids": list(waba_ids), "user_id": user_id})["code"])

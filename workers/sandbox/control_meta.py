@@ -18,9 +18,11 @@ from workers.sandbox.models import (
     MetaFault,
     Number,
     RawWebhook,
+    Review,
     TemplateChange,
 )
 from workers.sandbox.state import digest, number_of, wamid
+from workers.sandbox.template_calls import tell
 
 bp = Blueprint("control_meta", __name__, url_prefix="/_sandbox/meta")
 Answer = Response | tuple[Response, int]
@@ -187,18 +189,18 @@ def review() -> Answer:
         if not found:
             return refused("No such template.", "template_unknown")
         for template in found:
-            template.status = given.status
-            value = {
-                "event": given.status,
-                "message_template_id": int(template.id),
-                "message_template_name": template.name,
-                "message_template_language": template.language,
-                "reason": given.reason,
-                "message_template_category": template.category,
-            }
-            sandbox.webhooks.put(given.waba_id, "message_template_status_update", value, time.time())
-        state.save()
+            tell(sandbox, given.waba_id, template, given.status, given.reason)
         return jsonify({"templates": [t.model_dump() for t in found]})
+
+
+@bp.post("/review")
+def reviews() -> Response:
+    """Changes how and when reviews of templates end by themselves, and how many templates there may be."""
+    state, change = the_sandbox().meta, json_body()
+    with state.lock:
+        whole = {**state.review.model_dump(), **(change if isinstance(change, dict) else {})}
+        state.review = Review.model_validate(whole)
+        return jsonify(state.review.model_dump())
 
 
 @bp.post("/code")

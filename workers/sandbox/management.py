@@ -1,4 +1,4 @@
-"""Meta's management calls: accounts, numbers, templates, subscriptions, tokens and Embedded Signup."""
+"""Meta's management calls: accounts, numbers, subscriptions, tokens and Embedded Signup."""
 
 import re
 import time
@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import httpx
 from flask import Blueprint, Response, g, jsonify, request
 
-from workers.sandbox import auth, templates
+from workers.sandbox import auth
 from workers.sandbox.app import json_body, require_loopback, the_sandbox
 from workers.sandbox.graph_errors import GraphError, invalid
 from workers.sandbox.meta import Answer, hang_up, media_object
@@ -17,7 +17,6 @@ from workers.sandbox.state import digest
 
 bp = Blueprint("management", __name__)
 NUMBER_FIELDS = "verified_name,code_verification_status,display_phone_number,quality_rating"
-FILTERS = ("name", "language", "status", "category")
 ON_THE_PHONE = "(#100) The number is on the WhatsApp Business app and needs no register."
 
 
@@ -132,32 +131,6 @@ def phone_numbers(object_id: str) -> Response:
         account = auth.account(object_id, "get")
         rows = [chosen(number_object(n), f"{NUMBER_FIELDS},platform_type") for n in account.numbers]
         return page(rows, f"{object_id}/phone_numbers")
-
-
-@bp.get("/v<version>/<object_id>/message_templates")
-def list_templates(object_id: str) -> Response:
-    """Lists the templates of an account, all or those of a name, language, status or category."""
-    with the_sandbox().meta.lock:
-        account = auth.account(object_id, "get")
-        rows = []
-        for template in account.templates:
-            whole = {**template.model_dump(), "rejected_reason": "NONE"}
-            whole |= {"quality_score": {"score": "UNKNOWN"}, "sub_category": None}
-            filters = {k: v for k, v in request.args.items() if k in FILTERS}
-            if all(str(whole[k]).upper() == v.upper() for k, v in filters.items()):
-                rows.append(chosen(whole, "name,parameter_format,components,language,status,category"))
-        return page(rows, f"{object_id}/message_templates")
-
-
-@bp.post("/v<version>/<object_id>/message_templates")
-def create_template(object_id: str) -> Response:
-    """Takes a new template for review."""
-    state = the_sandbox().meta
-    with state.lock:
-        account = auth.account(object_id, "post")
-        made = state.put_template(account, templates.check_new(account, parameters()))
-        state.save()
-        return jsonify({"id": made.id, "status": made.status, "category": made.category})
 
 
 @bp.post("/v<version>/<object_id>/register")

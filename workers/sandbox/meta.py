@@ -87,7 +87,7 @@ def _accept(sandbox: Sandbox, number: Number, body: JsonObject) -> JsonObject:
     text = body["text"]["body"] if kind == "text" else None
     if kind == "template":
         template = templates.find(state.accounts[number.waba_id], body["template"])
-        text = templates.check_use(template, body["template"])
+        text = templates.check_use(template, body["template"], state.media.__contains__)
         if template.category == "AUTHENTICATION" and not to.isdigit():
             raise GraphError(131062, "Authentication templates need a phone number.")
     if not number.registered:

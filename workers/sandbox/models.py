@@ -26,6 +26,7 @@ class Template(Strict):
     body: str | None = Field(default=None, exclude=True)
     components: list[JsonObject] = []
     id: str = ""
+    rejected_reason: str = "NONE"
 
     def model_post_init(self, _context: object) -> None:
         """Turns the shorthand into components."""
@@ -156,6 +157,16 @@ class TemplateChange(Strict):
     language: str | None = None
     status: str = "APPROVED"
     reason: str = "NONE"
+
+
+class Review(Strict):
+    """How reviews of new and changed templates end, and when; null: they wait to be ended by hand."""
+
+    after_ms: int | None = Field(default=2000, ge=0)
+    status: Literal["APPROVED", "REJECTED"] = "APPROVED"
+    reason: str = "NONE"
+    creations_per_hour: int = Field(default=100, ge=0)
+    most_templates: int = Field(default=250, ge=0)
 
 
 class CodeRequest(Strict):

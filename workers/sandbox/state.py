@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import RLock
 
-from workers.sandbox.models import Account, Behaviour, JsonObject, Number, Template, Token
+from workers.sandbox.models import Account, Behaviour, JsonObject, Number, Review, Template, Token
 
 DAY = 86400
 PAIR_BURST, PAIR_SECONDS = 45, 6.0
@@ -106,6 +106,9 @@ class MetaState:
         self.answered: set[tuple[str, str, str]] = set()
         self.service_counts: Counter[tuple[str, str]] = Counter()
         self.buckets: dict[str, Bucket] = {}
+        self.template_writes: dict[str, list[float]] = {}
+        self.review = Review()
+        self.samples: dict[str, bytes | None] = {}
 
     def reset(self) -> None:
         """Forgets everything, the seeded accounts too."""

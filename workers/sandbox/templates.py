@@ -1,13 +1,23 @@
-"""Message templates: which uses and which new ones Meta refuses."""
+"""Message templates: which uses of them Meta refuses."""
 
 import re
+from collections.abc import Callable
 
 from workers.sandbox.graph_errors import GraphError, required
 from workers.sandbox.models import Account, JsonObject, Template
 
 VARIABLE = re.compile(r"\{\{\s*([A-Za-z0-9_]+)\s*\}\}")
 LAYOUT = re.compile(r"[\n\t\r]| {5,}")
-MEDIA_HEADERS = ("IMAGE", "VIDEO", "DOCUMENT", "LOCATION")
+MEDIA_HEADERS = ("IMAGE", "VIDEO", "DOCUMENT")
+LONGEST = {"header": 60, "body": 1024}
+CODE_LENGTH = 15
+SUB_TYPES = {
+    "URL": "url",
+    "OTP": "url",
+    "QUICK_REPLY": "quick_reply",
+    "COPY_CODE": "copy_code",
+    "FLOW": "flow",
+}
 NO_TEMPLATE = "(#132001) Template name does not exist in the translation"
 COUNT = "(#132000) Number of parameters does not match the expected number of params"
 FORMAT = "(#132012) Parameter format does not match format in the created template"
@@ -33,37 +43,55 @@ def find(account: Account, content: JsonObject) -> Template:
 
 
 def variables(text: object) -> list[str]:
-    """Gives the distinct variables of a template's text, in their order."""
-    return list(dict.fromkeys(VARIABLE.findall(text))) if isinstance(text, str) else []
+    """Gives the distinct variables of a template's text: numbered ones by number, named ones in order."""
+    found = list(dict.fromkeys(VARIABLE.findall(text))) if isinstance(text, str) else []
+    return sorted(found, key=int) if all(name.isdigit() for name in found) else found
 
 
-def check_use(template: Template, content: JsonObject) -> str | None:
+def check_use(
+    template: Template, content: JsonObject, has_media: Callable[[str], bool] | None = None
+) -> str | None:
     """Refuses parameters that do not fit; gives the body as the customer reads it."""
     given = content.get("components", [])
     if not isinstance(given, list) or not all(isinstance(c, dict) for c in given):
         raise GraphError(100, message="(#100) Param template['components'] must be an array.")
-    by_type = {str(c.get("type", "")).lower(): c.get("parameters") or [] for c in given}
-    buttons = [c for c in given if str(c.get("type", "")).lower() == "button"]
+    for component in given:
+        if str(component.get("type", "")).lower() not in ("header", "body", "button", "footer"):
+            raise GraphError(100, message="(#100) Param type must be one of {HEADER, BODY, BUTTON}.")
+        if not isinstance(component.get("parameters", []), list):
+            raise GraphError(100, message="(#100) Param component['parameters'] must be an array.")
+    by_type = {str(c["type"]).lower(): c.get("parameters") or [] for c in given}
+    buttons = [c for c in given if str(c["type"]).lower() == "button"]
     rendered: str | None = None
+    known: set[str] = set()
     for component in template.components:
         kind = str(component.get("type", "")).upper()
+        known.add(kind)
         if kind == "BODY":
-            rendered = _check_text(template, "body", component.get("text"), by_type.get("body", []))
-            if len(rendered) > 1024:
-                raise GraphError(132005, f"body: Text must be at most 1024 characters, has {len(rendered)}")
+            rendered = _check_text(template, "body", _body(template, component), by_type.get("body", []))
         elif kind == "HEADER":
-            _check_header(template, component, by_type.get("header", []))
+            _check_header(template, component, by_type.get("header", []), has_media)
         elif kind == "BUTTONS":
-            _check_buttons(component.get("buttons", []), buttons)
-    known = {str(c.get("type", "")).upper() for c in template.components}
+            _check_buttons(template, component.get("buttons", []), buttons, by_type.get("body", []))
+        elif kind != "FOOTER":
+            raise GraphError(131009, f"a template with {kind} needs more than the sandbox knows")
     if (by_type.get("body") and "BODY" not in known) or (by_type.get("header") and "HEADER" not in known):
         raise GraphError(132000, "a component of the message is not in the template", message=COUNT)
+    if buttons and "BUTTONS" not in known:
+        raise GraphError(132018, "buttons: the template has no buttons")
     return rendered
 
 
-def _check_text(template: Template, where: str, text: object, given: object) -> str:
+def _body(template: Template, component: JsonObject) -> object:
+    """Gives a body's text; a code's template may be kept without the text, which is Meta's own."""
+    if template.category == "AUTHENTICATION" and component.get("text") is None:
+        return "*{{1}}* is your verification code."
+    return component.get("text")
+
+
+def _check_text(template: Template, where: str, text: object, given: list[JsonObject]) -> str:
     names = variables(text)
-    if not isinstance(given, list) or not all(isinstance(p, dict) for p in given):
+    if not all(isinstance(p, dict) for p in given):
         raise GraphError(100, message=f"(#100) Param {where}['parameters'] must be an array.")
     if len(given) != len(names):
         raise GraphError(
@@ -85,7 +113,12 @@ def _check_text(template: Template, where: str, text: object, given: object) -> 
             raise GraphError(132012, f"{where}: named parameter for a positional template", message=FORMAT)
         else:
             values[names[position]] = value
-    return VARIABLE.sub(lambda m: values.get(m[1], m[0]), str(text))
+    rendered = VARIABLE.sub(lambda m: values.get(m[1], m[0]), str(text))
+    if len(rendered) > LONGEST[where]:
+        raise GraphError(
+            132005, f"{where}: Text must be at most {LONGEST[where]} characters, has {len(rendered)}"
+        )
+    return rendered
 
 
 def _value(where: str, parameter: JsonObject) -> str:
@@ -96,7 +129,7 @@ def _value(where: str, parameter: JsonObject) -> str:
     if kind != "text":
         raise GraphError(132012, f"{where}: Format mismatch, expected TEXT, received {kind}", message=FORMAT)
     value = parameter.get("text")
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value.strip():
         raise required("text", "Parameter of type text is missing text value")
     if LAYOUT.search(value):
         details = "Param text cannot have new-line/tab characters or more than 4 consecutive spaces"
@@ -104,65 +137,89 @@ def _value(where: str, parameter: JsonObject) -> str:
     return value
 
 
-def _check_header(template: Template, component: JsonObject, given: object) -> None:
+def _check_header(
+    template: Template,
+    component: JsonObject,
+    given: list[JsonObject],
+    has_media: Callable[[str], bool] | None,
+) -> None:
     form = str(component.get("format", "TEXT")).upper()
     if form == "TEXT":
         _check_text(template, "header", component.get("text"), given)
         return
-    first = given[0] if isinstance(given, list) and given and isinstance(given[0], dict) else {}
-    kind = str(first.get("type", "unknown"))
-    if form in MEDIA_HEADERS and (kind.upper() != form or not isinstance(first.get(kind), dict)):
+    if len(given) != 1 or not isinstance(given[0], dict):
+        raise GraphError(
+            132012, f"header: Format mismatch, expected {form}, received UNKNOWN", message=FORMAT
+        )
+    kind = str(given[0].get("type", "unknown"))
+    content = given[0].get(kind)
+    if kind.upper() != form or not isinstance(content, dict):
         details = f"header: Format mismatch, expected {form}, received {kind.upper()}"
         raise GraphError(132012, details, message=FORMAT)
+    if form == "LOCATION":
+        for key in ("latitude", "longitude", "name", "address"):
+            if not str(content.get(key) or "").strip():
+                raise required(key, f"header: a location needs its {key}")
+    elif form in MEDIA_HEADERS:
+        media, link = content.get("id"), content.get("link")
+        if (media is None) == (link is None):
+            raise required(kind, f"header: '{kind}' needs exactly one of 'id' and 'link'")
+        if link is not None and not re.match(r"^https?://[^\s/]+", str(link)):
+            raise GraphError(100, message=f"(#100) Param {kind}['link'] is not a valid URI.")
+        if media is not None and has_media and not has_media(str(media)):
+            raise GraphError(131009, f"'{media}' is not a valid media attachment ID")
 
 
-def _check_buttons(buttons: list[JsonObject], given: list[JsonObject]) -> None:
-    by_index = {str(b.get("index")): b for b in given}
-    for index, button in enumerate(buttons):
-        needs = bool(variables(button.get("url"))) or button.get("type") == "COPY_CODE"
-        parameters = by_index.get(str(index), {}).get("parameters") or []
-        if needs and len(parameters) != 1:
-            details = f"buttons: Button at index {index} of type {button.get('type')} requires a parameter"
-            raise GraphError(131008, details, message="(#131008) Required parameter is missing")
-    for given_index in by_index:
-        if not given_index.isdigit() or int(given_index) >= len(buttons):
-            raise GraphError(132018, f"buttons: the template has no button at index {given_index}")
+def _check_buttons(
+    template: Template, buttons: list[JsonObject], given: list[JsonObject], body: list[JsonObject]
+) -> None:
+    by_index: dict[str, JsonObject] = {}
+    for component in given:
+        index = str(component.get("index"))
+        if not index.isdigit() or int(index) >= len(buttons) or index in by_index:
+            raise GraphError(132018, f"buttons: the template has no (further) button at index {index}")
+        by_index[index] = component
+    is_code = template.category == "AUTHENTICATION"
+    for at, button in enumerate(buttons):
+        kind = str(button.get("type", "")).upper()
+        kind = "OTP" if is_code and kind in ("URL", "COPY_CODE") else kind
+        used = by_index.get(str(at))
+        needs = bool(variables(button.get("url"))) or kind in ("COPY_CODE", "OTP", "FLOW")
+        if used is None or not used.get("parameters"):
+            if needs:
+                details = f"buttons: Button at index {at} of type {kind} requires a parameter"
+                raise GraphError(131008, details, message="(#131008) Required parameter is missing")
+            if used is None:
+                continue
+        if not needs and kind != "QUICK_REPLY":
+            raise GraphError(132018, f"buttons: Button at index {at} of type {kind} takes no parameter")
+        _check_button(kind, at, button, used or {}, body if is_code else None)
 
 
-def check_new(account: Account, body: JsonObject) -> Template:
-    """Gives a template to be reviewed; refuses what Meta refuses before any review."""
-
-    def refuse(subcode: int, title: str, details: str) -> GraphError:
-        return GraphError(100, details, message="Invalid parameter", subcode=subcode, user_title=title)
-
-    for name in ("name", "language", "category", "components"):
-        if not body.get(name):
-            raise GraphError(100, message=f"(#100) The parameter {name} is required.")
-    if not isinstance(body["name"], str) or not re.match(r"^[a-z0-9_]{1,512}$", body["name"]):
-        raise GraphError(100, message="(#100) Param name must be lower-case letters, digits and underscores.")
-    if body["category"] not in ("MARKETING", "UTILITY", "AUTHENTICATION"):
-        raise GraphError(100, message="(#100) Param category must be one of the known categories.")
-    components = body["components"]
-    if not isinstance(components, list) or not all(isinstance(c, dict) for c in components):
-        raise GraphError(100, message="(#100) Param components must be an array.")
-    if any((t.name, t.language) == (body["name"], body["language"]) for t in account.templates):
-        raise refuse(2388024, "Content in This Language Already Exists", "Use another name.")
-    text = next((c.get("text") for c in components if str(c.get("type")).upper() == "BODY"), None)
-    if not isinstance(text, str) or not text:
-        raise refuse(2388072, "Body Format", "A template needs a body with a text.")
-    if len(text) > 1024:
-        raise refuse(2388040, "Field Too Long", "The body may have 1024 characters.")
-    if re.match(r"^\{\{[^}]*\}\}", text.strip()) or re.search(r"\}\}$", text.strip()):
-        raise refuse(2388299, "Variables at Start or End", "Put words before and after every variable.")
-    named = any(not v.isdigit() for v in variables(text))
-    given = str(body.get("parameter_format", "NAMED" if named else "POSITIONAL")).upper()
-    if (given == "NAMED") != named and variables(text):
-        raise refuse(2388072, "Body Format", "The variables do not fit the parameter_format.")
-    return Template(
-        name=body["name"],
-        language=str(body["language"]),
-        category=body["category"],
-        status="PENDING",
-        parameter_format="NAMED" if given == "NAMED" else "POSITIONAL",
-        components=components,
-    )
+def _check_button(
+    kind: str, at: int, button: JsonObject, used: JsonObject, code: list[JsonObject] | None
+) -> None:
+    where = f"buttons: Button at index {at}"
+    if str(used.get("sub_type", "")).lower() != SUB_TYPES.get(kind):
+        raise GraphError(132018, f"{where} is not of sub_type {used.get('sub_type')}")
+    given = used.get("parameters") or []
+    if len(given) != 1 or not isinstance(given[0], dict):
+        raise GraphError(132018, f"{where} takes one parameter")
+    name = {"QUICK_REPLY": "payload", "COPY_CODE": "coupon_code", "FLOW": "action"}.get(kind, "text")
+    value = given[0].get(name)
+    if given[0].get("type") != name:
+        raise GraphError(132012, f"{where}: expected {name}, received {given[0].get('type')}", message=FORMAT)
+    if kind == "FLOW":
+        return
+    if not isinstance(value, str) or not value.strip():
+        raise required(name, f"{where}: the parameter is empty")
+    if kind in ("COPY_CODE", "OTP") and len(value) > CODE_LENGTH:
+        raise GraphError(132005, f"{where}: a code has at most {CODE_LENGTH} characters")
+    if kind == "QUICK_REPLY" and len(value) > 128:
+        raise GraphError(132005, f"{where}: a payload has at most 128 characters")
+    if kind == "URL":
+        url = VARIABLE.sub(lambda _: value, str(button.get("url")))
+        if re.search(r"\s", url) or len(url) > 2000:
+            raise GraphError(132018, f"{where}: the address is not valid")
+    if code is not None and [p.get("text") for p in code] != [value]:
+        raise GraphError(132018, f"{where}: the code is not the body's")

@@ -12,6 +12,7 @@ from workers.clients import outbound_client
 from workers.database import Database
 from workers.meta import connect as meta
 from workers.meta.graph import Graph
+from workers.meta.templates import sync_templates
 from workers.sandbox.client import SandboxControl
 from workers.settings import Settings
 
@@ -151,7 +152,7 @@ class Seed:
                 meta.connect_number(
                     self._database, graph, self._settings, str(org_id), WABA_ID, PHONE_NUMBER_ID, META_TOKEN
                 )
-            meta.sync_templates(self._database, graph, str(org_id))
+            sync_templates(self._database, graph, str(org_id))
 
     def _greeting(self, desk: Desk, org_id: UUID, *, switch_on: bool) -> None:
         settings = desk.rows(_Greeting, "greeting_settings", order="org_id", org_id=org_id)
