@@ -8,7 +8,7 @@ comment on table private.wakeups is 'One row a job: when it was last asked to ru
 comment on column private.wakeups.job is 'The job: /jobs/<name>.';
 comment on column private.wakeups.asked_at is 'The last wake-up.';
 alter table private.wakeups enable row level security;
-insert into private.wakeups (job) values ('dispatch'), ('indiamart'), ('templates');
+insert into private.wakeups (job) values ('dispatch'), ('indiamart'), ('templates'), ('media'), ('health'), ('cleanup');
 
 create function private.set_secret(name text, secret text, description text) returns void
   language plpgsql volatile security definer set search_path = ''
@@ -133,6 +133,7 @@ begin
     perform private.wake('indiamart', interval '5 seconds');
   end if;
   perform private.wake_templates();
+  perform private.wake_media();
   return jsonb_build_object('settled', v_settled, 'late', v_late);
 end;
 $$;
@@ -152,6 +153,7 @@ as $$
 begin
   perform private.roll_webhook_events();
   perform private.sweep_credentials();
+  perform private.renew_media();
   delete from private.parked_updates p where p.created_at < now() - interval '30 days';
   delete from private.template_writes w where w.begun_at < now() - interval '31 days';
   if to_regclass('cron.job_run_details') is not null then

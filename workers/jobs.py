@@ -42,6 +42,7 @@ def _from(module: str, name: str) -> Job:
 JOBS: dict[str, Job] = {
     "dispatch": _from("workers.dispatch", "run"),
     "indiamart": _from("workers.indiamart.job", "run_syncs"),
+    "media": _from("workers.media.job", "run"),
     "sweep": _sweep,
     "templates": _from("workers.meta.templates", "run"),
 }

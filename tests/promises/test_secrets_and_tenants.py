@@ -100,7 +100,8 @@ def test_P24_credentials_are_decrypted_only_for_a_dispatch(db: Database, shop: P
 
     claimed = value(db, "select worker.claim_messages(10, 60, 900)")
 
-    # The only functions that open one: a send, a fetch, a template sync, the unsubscribing of a disconnect.
+    # The only functions that open one: a send, a fetch, a template sync, the files of messages,
+    # the unsubscribing of a disconnect.
     opens = {
         name
         for (name,) in db.rows(
@@ -111,7 +112,8 @@ def test_P24_credentials_are_decrypted_only_for_a_dispatch(db: Database, shop: P
     assert set(claimed["tokens"].values()) <= shop.marks
     assert {name.split("(")[0] for name in opens} == {
         "private.open_credential", "worker.rotate_credentials", "worker.claim_messages", "private.begin_run",
-        "private.template_access", "private.disconnect_whatsapp",
+        "private.template_access", "private.hand_out_media", "private.claim_health_checks", "private.open_kept_credential",
+        "private.claim_cleanups",
     }  # fmt: skip
 
 

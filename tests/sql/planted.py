@@ -99,6 +99,13 @@ def plant(db: Database, org_id: UUID, member_id: UUID, number: int) -> Planted:
         "insert into public.quick_replies (org_id, shortcut, title, body) values (%s, 'hi', 'Hi', 'Hi {name}') returning id",
         org_id,
     )
+    ids["media_id"] = db.value(
+        """
+        insert into public.media (org_id, number_id, message_id, direction, kind, path, meta_id, meta_expires_at, status, error)
+        values (%s, %s, %s, 'inbound', 'image', 'planted', 'planted', now() + interval '7 days', 'failed', 'Planted') returning id
+        """,
+        org_id, connected["number_id"], message,
+    )  # fmt: skip
     # What dispatch would do with the message: nothing of it is left for a worker that happens to run.
     db.execute(
         "update public.messages set status = 'sent', sent_at = now(), wamid = %s where id = %s",

@@ -26,6 +26,7 @@ AGENTS = {
     "conversation_messages", "mark_read", "send_text", "send_template", "resolve_uncertain", "request_sync",
     "schedule_message", "cancel_scheduled", "reschedule", "fill_quick_reply",
     "preview_template",
+    "start_upload", "retry_media",
 }  # fmt: skip
 ADMINS = {
     "rename_organization", "invite_member", "revoke_invitation", "set_member_role", "remove_member",

@@ -26,6 +26,10 @@ with its default, `client.py` a Python client:
       statuses: [{status, at, code?}]}], last, counters}
     GET  /meta/counters        {calls, accepted, rejected by code, duplicates by callback, webhooks: {…}}
     POST /meta/inbound         {phone_number_id, from, name?, text | message, timestamp?, hide_phone?}
+    POST /meta/media           {phone_number_id, mime_type?, content? (base64), trick?, count?, address?,
+      pace?}: {id, mime_type, sha256}, for an inbound message. Tricks of the host: redirect, address (both to
+      `address`), wrong_type, wrong_hash, wrong_size, endless, drip, drip_headers (`pace` seconds a byte or
+      header), gone, expired, huge_length, gzip, cut. GET lists all files, with how often each was asked for
     POST /meta/webhook         {waba_id, field, value}: any change, signed
     POST /meta/verify          Meta's GET with hub.challenge: {verified}
     POST /meta/behaviour       {phone_number_id? | customer?, sent_ms?, delivered_ms?, read_ms?, answer_ms?

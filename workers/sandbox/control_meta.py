@@ -7,7 +7,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from workers.sandbox import customers
 from workers.sandbox.app import json_body, the_sandbox
-from workers.sandbox.meta import keep_media
+from workers.sandbox.media import keep_media
 from workers.sandbox.models import (
     Account,
     Behaviour,
@@ -131,7 +131,7 @@ def _with_media(number: Number, content: JsonObject) -> JsonObject:
     if "id" not in content:
         content.setdefault("mime_type", "image/jpeg")
         made = f"sandbox media {time.time()}".encode()
-        content["id"] = keep_media(number.phone_number_id, content["mime_type"], made)
+        content["id"] = keep_media(number.phone_number_id, content["mime_type"], made)["id"]
         content["sha256"] = digest(made.decode())
     return content
 

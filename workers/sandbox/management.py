@@ -11,7 +11,8 @@ from flask import Blueprint, Response, g, jsonify, request
 from workers.sandbox import auth
 from workers.sandbox.app import json_body, require_loopback, the_sandbox
 from workers.sandbox.graph_errors import GraphError, invalid
-from workers.sandbox.meta import Answer, hang_up, media_object
+from workers.sandbox.media import media_object
+from workers.sandbox.meta import Answer, hang_up
 from workers.sandbox.models import Account, JsonObject, Number
 from workers.sandbox.state import digest
 

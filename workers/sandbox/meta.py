@@ -1,30 +1,21 @@
 """Meta's Cloud API: messages and media."""
 
-import hashlib
 import time
 
 from flask import Blueprint, Response, jsonify, request
 
 from workers.sandbox import auth, customers, templates
 from workers.sandbox.app import Sandbox, json_body, the_sandbox
-from workers.sandbox.graph_errors import GraphError, invalid, invisible, required
+from workers.sandbox.graph_errors import GraphError, invalid, required
 from workers.sandbox.models import JsonObject, MetaFault, Number, Template
 from workers.sandbox.server import HANG_UP
-from workers.sandbox.state import Send, number_of, user_id_of, wamid
+from workers.sandbox.state import Send, user_id_of, wamid
 from workers.sandbox.validation import check_message
 
 bp = Blueprint("meta", __name__)
 Answer = Response | tuple[Response, int] | tuple[str, int]
 
 OUTCOMES = ("error", "http_500", "lost_answer", "dropped")
-MEDIA_URL_SECONDS = 300
-MEDIA_LIMITS = {
-    **dict.fromkeys(("image/jpeg", "image/png"), 5_000_000),
-    **dict.fromkeys(("audio/aac", "audio/amr", "audio/mpeg", "audio/mp4", "audio/ogg"), 16_000_000),
-    **dict.fromkeys(("video/mp4", "video/3gpp"), 16_000_000),
-    **dict.fromkeys(("application/pdf", "text/plain"), 100_000_000),
-    "image/webp": 500_000,
-}
 
 
 def hang_up() -> tuple[str, int]:
@@ -133,73 +124,3 @@ def _accepted(sandbox: Sandbox, body: JsonObject, sent: Send) -> JsonObject:
     if sent.template:
         message["message_status"] = "accepted"
     return {"messaging_product": "whatsapp", "contacts": [contact], "messages": [message]}
-
-
-@bp.post("/v<version>/<phone_number_id>/media")
-def upload(phone_number_id: str) -> Response:
-    """Keeps a file for 30 days, in memory."""
-    state = the_sandbox().meta
-    with state.lock:
-        auth.number(phone_number_id, "post")
-        if request.form.get("messaging_product") != "whatsapp":
-            raise GraphError(100, message="(#100) The parameter messaging_product is required.")
-        file = request.files.get("file")
-        if file is None:
-            raise GraphError(100, message="(#100) The parameter file is required.")
-        mime = (file.mimetype or request.form.get("type", "")).lower()
-        content = file.read()
-        if mime not in MEDIA_LIMITS and not mime.startswith("application/vnd."):
-            types = ", ".join(MEDIA_LIMITS)
-            message = f"(#100) Param file must be a file with one of the following types: {types}."
-            raise GraphError(100, message=f"{message} Received file of type '{mime}'.")
-        if len(content) > MEDIA_LIMITS.get(mime, 100_000_000):
-            raise GraphError(131053, f"The file is too large: {len(content)} bytes")
-        media_id = keep_media(phone_number_id, mime, content)
-    return jsonify({"id": media_id})
-
-
-def keep_media(phone_number_id: str, mime: str, content: bytes) -> str:
-    """Keeps a file and gives its id. The caller holds the lock."""
-    state = the_sandbox().meta
-    media_id = number_of(15, "media", state.nonce, len(state.media))
-    state.media[media_id] = {"phone_number_id": phone_number_id, "mime_type": mime, "content": content}
-    return media_id
-
-
-def media_object(media_id: str) -> JsonObject:
-    """Gives what GET /{media_id} answers: an address that lives five minutes. The caller holds the lock."""
-    media = the_sandbox().meta.media.get(media_id)
-    asked = request.args.get("phone_number_id", media["phone_number_id"] if media else None)
-    if media is None or asked != media["phone_number_id"]:
-        raise invisible("get", media_id)
-    auth.number(media["phone_number_id"], "get")
-    return {
-        "messaging_product": "whatsapp",
-        "url": f"{request.host_url}_media/{media_id}?ext={int(time.time()) + MEDIA_URL_SECONDS}",
-        "mime_type": media["mime_type"],
-        "sha256": hashlib.sha256(media["content"]).hexdigest(),
-        "file_size": len(media["content"]),
-        "id": media_id,
-    }
-
-
-@bp.get("/_media/<media_id>")
-def download(media_id: str) -> Answer:
-    """Gives the bytes to whoever has the token and comes in time."""
-    state = the_sandbox().meta
-    with state.lock:
-        media = state.media.get(media_id)
-        if media is None or request.args.get("ext", 0, int) < time.time():
-            return jsonify({"error": {"message": "URL expired", "code": 0}}), 404
-        auth.number(media["phone_number_id"], "get")
-        return Response(media["content"], mimetype=media["mime_type"])
-
-
-@bp.delete("/v<version>/<media_id>")
-def remove_media(media_id: str) -> Response:
-    """Forgets an uploaded file."""
-    state = the_sandbox().meta
-    with state.lock:
-        media_object(media_id)
-        del state.media[media_id]
-    return jsonify({"success": True})

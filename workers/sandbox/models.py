@@ -115,7 +115,7 @@ class MetaFault(Strict):
 
     kind: MetaFaultKind
     phone_number_id: str | None = None
-    endpoint: Literal["messages", "management"] = "messages"
+    endpoint: Literal["messages", "management", "media"] = "messages"
     count: int | None = Field(default=None, ge=1)
     probability: float | None = Field(default=None, gt=0, le=1)
     seed: int = 0
@@ -139,6 +139,24 @@ class Inbound(Strict):
     message: JsonObject | None = None
     timestamp: int | None = None
     hide_phone: bool = False
+
+
+MediaTrick = Literal[
+    "redirect", "address", "wrong_type", "endless", "drip", "drip_headers", "wrong_hash", "wrong_size",
+    "gone", "expired", "huge_length", "gzip", "cut",
+]  # fmt: skip
+
+
+class MediaFile(Strict):
+    """A file at Meta, and what is wrong with its host: the next `count` times (null: always)."""
+
+    phone_number_id: str
+    mime_type: str = "image/jpeg"
+    content: str = ""
+    trick: MediaTrick | None = None
+    count: int | None = Field(default=None, ge=1)
+    address: str | None = None
+    pace: float = Field(default=0.05, ge=0)
 
 
 class RawWebhook(Strict):

@@ -1,7 +1,7 @@
 """python -m workers.local.storage PORT FOLDER: serve until told to stop.
 
 Environment: FLOW_STORAGE_DSN, FLOW_JWT_SECRET, SUPABASE_PUBLISHABLE_KEY, SUPABASE_SECRET_KEY,
-FLOW_STORAGE_LIMIT (bytes, 50 MiB unless given).
+FLOW_STORAGE_LIMIT (bytes, 100 MiB unless given).
 """
 
 import os
@@ -13,7 +13,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from workers.local.storage.app import Storage
 
-LIMIT = 50 << 20
+LIMIT = 100 << 20
 
 
 class QuietHandler(WSGIRequestHandler):

@@ -1,0 +1,92 @@
+"""The Storage bucket of the files: written by the workers with the secret key, streamed both ways."""
+
+from __future__ import annotations
+
+from typing import IO
+from urllib.parse import quote
+
+import httpx
+
+from workers.errors import ProviderError
+from workers.settings import Settings
+
+BUCKET = "media"
+_CHUNK = 65_536
+_TIMEOUT = httpx.Timeout(60, connect=5)
+# A kept connection that Storage had just hung up on; writing the same object again does no harm.
+_STALE = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
+
+
+class StorageRefused(ProviderError):  # noqa: N818 (read as a sentence)
+    """Storage refused the file."""
+
+    detail = "storage_refused"
+
+    def __init__(self, message: str, *, is_too_large: bool = False) -> None:
+        super().__init__(message)
+        self.is_too_large = is_too_large
+
+
+class Bucket:
+    """The objects of the bucket `media`."""
+
+    def __init__(self, http: httpx.Client, settings: Settings) -> None:
+        self._http = http
+        self._url = f"{settings.supabase_url}/storage/v1/object"
+        key = settings.secret("supabase_secret_key")
+        self._headers = {"apikey": key, "Authorization": f"Bearer {key}"}
+
+    def put(self, path: str, file: IO[bytes], mime_type: str) -> None:
+        """Store a file under a name, over what may be there from an attempt before."""
+        headers = {
+            **self._headers,
+            "Content-Type": mime_type,
+            "Cache-Control": "private, max-age=86400",
+            "x-upsert": "true",
+        }
+        for is_last in (False, True):
+            file.seek(0)
+            try:
+                answer = self._http.post(self._at(path), content=file, headers=headers, timeout=_TIMEOUT)
+            except httpx.HTTPError as error:
+                if not is_last and isinstance(error, _STALE):
+                    continue
+                raise _unreachable() from error
+            _check(answer)
+            return
+
+    def get(self, path: str, into: IO[bytes]) -> None:
+        """Read an object into a file."""
+        try:
+            with self._http.stream("GET", self._at(path), headers=self._headers, timeout=_TIMEOUT) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    _check(answer)
+                for chunk in answer.iter_bytes(_CHUNK):
+                    into.write(chunk)
+        except httpx.HTTPError as error:
+            raise _unreachable() from error
+        into.seek(0)
+
+    def _at(self, path: str) -> str:
+        return f"{self._url}/{BUCKET}/{quote(path)}"
+
+
+def _check(answer: httpx.Response) -> None:
+    if answer.is_success:
+        return
+    try:
+        told = answer.json()
+    except ValueError:
+        told = None
+    told = told if isinstance(told, dict) else {}
+    code = str(told.get("statusCode") or answer.status_code)
+    if code == "413":
+        raise StorageRefused(
+            "The file is larger than Storage takes: raise the project's upload limit", is_too_large=True
+        )
+    raise StorageRefused(f"Storage refused the file ({code}: {str(told.get('message', ''))[:200]})")
+
+
+def _unreachable() -> ProviderError:
+    return ProviderError("Storage could not be reached", detail="storage_unreachable")
