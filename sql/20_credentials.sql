@@ -37,9 +37,11 @@ create table private.credentials (
   revoked_at  timestamptz,
   removed_at  timestamptz,
   broken_at   timestamptz,
+  kept_until  timestamptz,
   primary key (org_id, id),
   constraint credential_kind_is_a_slug check (kind ~ '^[a-z][a-z0-9_]{0,62}$'),
-  constraint credential_has_a_cipher_until_revoked check ((cipher is null) = (revoked_at is not null)),
+  constraint credential_has_a_cipher_until_revoked check ((cipher is null) = (revoked_at is not null and kept_until is null)),
+  constraint credential_is_kept_only_when_revoked check (kept_until is null or revoked_at is not null),
   constraint credential_is_revoked_before_removed check (removed_at is null or revoked_at is not null)
 );
 comment on table private.credentials is
@@ -51,7 +53,8 @@ comment on column private.credentials.kind is
 comment on column private.credentials.hint is
   'Last four characters, to tell two apart on a screen; null for a short secret and once removed.';
 comment on column private.credentials.key_id is 'The key it is sealed with.';
-comment on column private.credentials.cipher is 'OpenPGP message, AES-256; null from the moment it is revoked.';
+comment on column private.credentials.cipher is
+  'OpenPGP message, AES-256; null from the moment it is revoked, or from the end of what kept_until is for.';
 comment on column private.credentials.created_at is 'When it was handed over.';
 comment on column private.credentials.updated_at is 'When it was last sealed, revoked, or found broken or whole.';
 comment on column private.credentials.revoked_at is 'When it was revoked; from then on it opens to nothing.';
@@ -60,6 +63,9 @@ comment on column private.credentials.removed_at is
 comment on column private.credentials.broken_at is
   'Since when it does not open (damaged, moved, or its key was changed); cleared when it opens again, null while '
   'whole.';
+comment on column private.credentials.kept_until is
+  'Revoked, but needed to take it back at the provider: the ciphertext stays at most until then, and only '
+  'private.open_kept_credential opens it. Null: not kept.';
 
 create table private.credential_reads (
   org_id         uuid not null references public.organizations on delete restrict,
@@ -83,6 +89,7 @@ create unique index credential_key_is_active_once on private.credential_keys (st
 create index credentials_sealed_with on private.credentials (key_id, org_id, id);
 create index credentials_revoked on private.credentials (revoked_at)
   where revoked_at is not null and removed_at is null;
+create index credentials_kept on private.credentials (kept_until) where kept_until is not null;
 create index credential_reads_oldest on private.credential_reads (at);
 
 alter table private.credential_keys enable row level security;
@@ -246,18 +253,27 @@ declare
   v_credential private.credentials;
   v_secret text;
 begin
-  select c.* into v_credential
-    from private.credentials c
-    join public.organizations o on o.id = c.org_id and o.deleted_at is null
-   where c.org_id = open_credential.org_id and c.id = open_credential.credential_id and c.revoked_at is null;
-  if not found then
-    return null;
-  end if;
-  begin
-    v_secret := private.unseal_credential(v_credential);
-  exception when sqlstate 'PT500' then
-    v_secret := null;          -- one broken row must not stop the work of its neighbours
-  end;
+  for v_try in 1 .. 2 loop
+    select c.* into v_credential
+      from private.credentials c
+      join public.organizations o on o.id = c.org_id and o.deleted_at is null
+     where c.org_id = open_credential.org_id and c.id = open_credential.credential_id and c.revoked_at is null;
+    if not found then
+      return null;
+    end if;
+    begin
+      v_secret := private.unseal_credential(v_credential);
+      exit;
+    exception
+      when sqlstate 'PT500' then
+        v_secret := null;      -- one broken row must not stop the work of its neighbours
+        exit;
+      when sqlstate 'PT503' then
+        if v_try = 2 then      -- the first time, a rotation may have ended between the row and its key
+          raise;
+        end if;
+    end;
+  end loop;
   if (v_secret is null) is distinct from (v_credential.broken_at is not null) then
     update private.credentials c
        set broken_at = case when v_secret is null then now() end, updated_at = now()
@@ -281,21 +297,73 @@ create function private.revoke_credential(org_id uuid, credential_id uuid) retur
   language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_kind text;
+  v_before private.credentials;
 begin
+  select c.* into v_before from private.credentials c
+   where c.org_id = revoke_credential.org_id and c.id = revoke_credential.credential_id and c.cipher is not null
+     for update;
+  if not found then
+    return;
+  end if;
   update private.credentials c
-     set cipher = null, revoked_at = now(), updated_at = now()
-   where c.org_id = revoke_credential.org_id and c.id = revoke_credential.credential_id and c.revoked_at is null
-  returning c.kind into v_kind;
-  if found then
+     set cipher = null, revoked_at = coalesce(c.revoked_at, now()), kept_until = null, updated_at = now()
+   where c.org_id = v_before.org_id and c.id = v_before.id;
+  if v_before.revoked_at is null then
     perform private.audit(revoke_credential.org_id, 'credential.revoked', 'credential',
-                          revoke_credential.credential_id::text, jsonb_build_object('kind', v_kind));
+                          revoke_credential.credential_id::text, jsonb_build_object('kind', v_before.kind));
   end if;
 end;
 $$;
 comment on function private.revoke_credential is
-  'Blanks the ciphertext in this transaction; a sweep removes the row. Unknown, null or revoked already: nothing '
-  'happens. Definer, for other functions only.';
+  'Blanks the ciphertext in this transaction, also one that was kept; a sweep removes the row. Unknown, null or '
+  'blanked already: nothing happens. Definer, for other functions only.';
+
+create function private.keep_revoked_credential(org_id uuid, credential_id uuid, keep_for interval) returns void
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_kind text;
+begin
+  update private.credentials c
+     set revoked_at = now(), kept_until = now() + keep_revoked_credential.keep_for, updated_at = now()
+   where c.org_id = keep_revoked_credential.org_id and c.id = keep_revoked_credential.credential_id
+     and c.revoked_at is null
+  returning c.kind into v_kind;
+  if found then
+    perform private.audit(keep_revoked_credential.org_id, 'credential.revoked', 'credential',
+                          keep_revoked_credential.credential_id::text, jsonb_build_object('kind', v_kind));
+  end if;
+end;
+$$;
+comment on function private.keep_revoked_credential is
+  'Revokes a credential, which nothing but private.open_kept_credential opens from then on, and keeps its ciphertext '
+  'for a while so that the provider can be told. private.revoke_credential blanks it. Definer, for other functions only.';
+
+create function private.open_kept_credential(org_id uuid, credential_id uuid, purpose text) returns text
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_credential private.credentials;
+  v_secret text;
+begin
+  select c.* into v_credential from private.credentials c
+   where c.org_id = open_kept_credential.org_id and c.id = open_kept_credential.credential_id
+     and c.revoked_at is not null and c.cipher is not null and c.kept_until > now();
+  if not found then
+    return null;
+  end if;
+  begin
+    v_secret := private.unseal_credential(v_credential);
+  exception when sqlstate 'PT500' or sqlstate 'PT503' then
+    return null;               -- it is of no use any more; nobody is asked to mend it
+  end;
+  perform private.note_credential_read(v_credential.org_id, v_credential.id, open_kept_credential.purpose);
+  return v_secret;
+end;
+$$;
+comment on function private.open_kept_credential is
+  'The secret of a revoked credential while it is kept; null when it is not, or does not open. Only for taking it back '
+  'at the provider. Counted in credential_reads. Definer, for other functions only.';
 
 -- Rotation and removal -------------------------------------------------------------------------------------
 
@@ -329,9 +397,10 @@ declare
   v_credential record;
   v_removed int := 0;
 begin
+  update private.credentials c set cipher = null, kept_until = null, updated_at = now() where c.kept_until <= now();
   for v_credential in
     select c.org_id, c.id from private.credentials c
-     where c.revoked_at is not null and c.removed_at is null
+     where c.revoked_at is not null and c.removed_at is null and c.cipher is null
      order by c.revoked_at limit 1000 for update skip locked
   loop
     begin
@@ -348,8 +417,8 @@ begin
 end;
 $$;
 comment on function private.sweep_credentials is
-  'Removes revoked credentials (of one that another row still names, all but the ids), reads older than a year, and '
-  'keys that nothing needs; returns how many credentials went. Definer, for the schedule.';
+  'Blanks what was kept for long enough; removes revoked credentials (of one that another row still names, all but the '
+  'ids), reads older than a year, and keys that nothing needs; returns how many credentials went. Definer, for the schedule.';
 
 create function worker.rotate_keys() returns jsonb
   language sql volatile security definer set search_path = ''

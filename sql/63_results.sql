@@ -16,10 +16,8 @@ begin
            paused_until = case when (rule).pause_seconds is not null then now() + make_interval(secs => (rule).pause_seconds) end
      where n.org_id = apply_error.org_id and n.id = apply_error.number_id and n.status = 'connected';
   when 'reauthorize' then
-    update public.whatsapp_accounts a set status = 'reconnect', status_reason = (rule).words
-      from public.whatsapp_numbers n
-     where n.org_id = apply_error.org_id and n.id = apply_error.number_id
-       and (a.org_id, a.id) = (n.org_id, n.account_id) and a.status = 'connected';
+    perform private.ask_reconnect(n.org_id, n.account_id, (rule).words)
+       from public.whatsapp_numbers n where n.org_id = apply_error.org_id and n.id = apply_error.number_id;
   when 'opt_out' then
     perform private.record_consent(apply_error.org_id, apply_error.contact_id, apply_error.at, 'opt_out', 'meta',
       jsonb_build_object('code', (rule).code), 'error:' || apply_error.message_id);

@@ -19,7 +19,7 @@ BODY_LIMIT = 1_048_576
 """Bytes of a request's body, where an address does not set its own limit."""
 
 BLUEPRINTS: dict[str, tuple[str, ...]] = {
-    "meta": ("workers.meta.webhook",),
+    "meta": ("workers.meta.webhook", "workers.meta.callbacks"),
     "indiamart": ("workers.indiamart.push",),
     "jobs": ("workers.jobs",),
     "api": ("workers.api",),

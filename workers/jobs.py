@@ -40,7 +40,9 @@ def _from(module: str, name: str) -> Job:
 
 
 JOBS: dict[str, Job] = {
+    "cleanup": _from("workers.meta.cleanup", "run"),
     "dispatch": _from("workers.dispatch", "run"),
+    "health": _from("workers.meta.health", "run"),
     "indiamart": _from("workers.indiamart.job", "run_syncs"),
     "media": _from("workers.media.job", "run"),
     "sweep": _sweep,

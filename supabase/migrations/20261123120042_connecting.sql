@@ -59,7 +59,7 @@ begin
           connection #>> '{account,time_zone}', v_token, connection ->> 'meta_user_id')
   on conflict on constraint account_is_connected_once_in_organization do update
     set name = excluded.name, currency = excluded.currency, time_zone = excluded.time_zone,
-        credential_id = excluded.credential_id, meta_user_id = coalesce(excluded.meta_user_id, a.meta_user_id),
+        credential_id = excluded.credential_id, meta_user_id = excluded.meta_user_id,
         status = 'connected', status_reason = null, connected_at = now(), disconnected_at = null
   returning a.* into v_account;
   if connection ->> 'pin' is not null then

@@ -144,8 +144,7 @@ begin
       end;
       if v_token is null then
         v_dead := v_dead || v_account.id;
-        update public.whatsapp_accounts a set status = 'reconnect', status_reason = 'The access token cannot be read: connect WhatsApp again'
-         where a.org_id = v_account.org_id and a.id = v_account.id and a.status = 'connected';
+        perform private.ask_reconnect(v_account.org_id, v_account.id, 'The access token cannot be read: connect WhatsApp again');
       else
         v_tokens := v_tokens || jsonb_build_object(v_account.id::text, v_token);
       end if;

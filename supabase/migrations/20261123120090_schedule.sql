@@ -134,6 +134,7 @@ begin
   end if;
   perform private.wake_templates();
   perform private.wake_media();
+  perform private.wake_health();
   return jsonb_build_object('settled', v_settled, 'late', v_late);
 end;
 $$;
@@ -152,6 +153,7 @@ create function private.clean_up() returns void
 as $$
 begin
   perform private.roll_webhook_events();
+  perform private.give_up_cleanups();
   perform private.sweep_credentials();
   perform private.renew_media();
   delete from private.parked_updates p where p.created_at < now() - interval '30 days';

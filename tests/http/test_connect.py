@@ -9,7 +9,7 @@ import pytest
 
 from tests.http.recording import RecordingDatabase, settings
 from workers.errors import Refused
-from workers.meta.connect import connect_number, disconnect
+from workers.meta.connect import connect_number
 from workers.meta.graph import Graph
 
 WABA, NUMBER, TOKEN, ORG = (
@@ -43,7 +43,6 @@ class Meta:
             f"GET {WABA}/subscribed_apps": {
                 "data": [{"whatsapp_business_api_data": {"id": APP, "name": "Flow"}}]
             },
-            f"DELETE {WABA}/subscribed_apps": {"success": True},
             f"GET {NUMBER}": {
                 "id": NUMBER,
                 "display_phone_number": "+91 98765 43210",
@@ -114,7 +113,6 @@ def test_proven_number_is_connected(database):
                 "messages_per_second": 80,
             },
             "token": TOKEN,
-            "meta_user_id": "555",
             "pin": pin,
         },
     }
@@ -303,23 +301,3 @@ def test_account_in_another_currency_is_connected_with_a_warning(database):
     connected = connect(database, meta)
 
     assert "USD" in connected.warnings[0]
-
-
-CLEANUP = {"disconnected": 2, "cleanup": [{"waba_id": WABA, "token": TOKEN}, {"waba_id": "2", "token": None}]}
-
-
-def test_disconnect_halts_first_and_then_unsubscribes():
-    database, meta = RecordingDatabase(disconnect_whatsapp=CLEANUP), Meta()
-
-    assert disconnect(database, meta.graph(), ORG) == {"disconnected": 2}
-
-    assert database.calls == [("disconnect_whatsapp", {"org_id": ORG, "phone_number_id": None})]
-    assert meta.names() == [f"DELETE {WABA}/subscribed_apps"]
-
-
-@pytest.mark.parametrize("failure", [REFUSED, httpx.ConnectError("c")], ids=["refused", "away"])
-def test_disconnect_stands_when_meta_does_not_answer(failure):
-    database, meta = RecordingDatabase(disconnect_whatsapp=CLEANUP), Meta()
-    meta.answers[f"DELETE {WABA}/subscribed_apps"] = failure
-
-    assert disconnect(database, meta.graph(), ORG, NUMBER) == {"disconnected": 2}

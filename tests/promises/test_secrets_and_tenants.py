@@ -100,20 +100,21 @@ def test_P24_credentials_are_decrypted_only_for_a_dispatch(db: Database, shop: P
 
     claimed = value(db, "select worker.claim_messages(10, 60, 900)")
 
-    # The only functions that open one: a send, a fetch, a template sync, the files of messages,
-    # the unsubscribing of a disconnect.
+    # The only functions that open one: a send, a fetch, a template sync, a look at the account; and, once it
+    # is revoked, the unsubscribing of a disconnect.
     opens = {
         name
         for (name,) in db.rows(
-            "select oid::regprocedure::text from pg_proc where prosrc ~ '(open|unseal)_credential *\\('"
+            "select oid::regprocedure::text from pg_proc"
+            " where prosrc ~ '(open|open_kept|unseal)_credential *\\('"
         )
     }
     assert (before, value(db, reads, org=shop.org_id)) == (None, 1)
     assert set(claimed["tokens"].values()) <= shop.marks
     assert {name.split("(")[0] for name in opens} == {
         "private.open_credential", "worker.rotate_credentials", "worker.claim_messages", "private.begin_run",
-        "private.template_access", "private.hand_out_media", "private.claim_health_checks", "private.open_kept_credential",
-        "private.claim_cleanups",
+        "private.template_access", "private.hand_out_media", "worker.claim_health_checks",
+        "private.open_kept_credential", "worker.claim_cleanups",
     }  # fmt: skip
 
 
@@ -149,8 +150,37 @@ def test_P29_disconnecting_whatsapp_halts_calls_and_removes_the_token(db: Databa
 
     assert value(db, "select worker.claim_messages(10, 60, 900)")["messages"] == []
     assert value(db, "select worker.account_access(%(org)s)", org=shop.org_id) == {"accounts": []}
-    assert sealed(db, shop, "meta_token") == [(None, True)]
+    assert opened(db, shop, "meta_token") == [None]
     assert db.refusal("select worker.send_messages(%s, %s)", shop.org_id, items).sqlstate == "PT409"
+
+
+def test_P29_token_is_removed_once_meta_has_been_told_of_the_disconnect(db: Database, shop: Planted) -> None:
+    value(db, "select worker.disconnect_whatsapp(%(org)s)", org=shop.org_id)
+    assert [kept for _, kept in sealed(db, shop, "meta_token")] == [True], "marked for removal at once"
+    claim = value(db, "select worker.claim_cleanups(10, 60, %(org)s)", org=shop.org_id)
+
+    value(
+        db,
+        "select worker.record_cleanup(%(org)s, %(cleanup)s, %(lease)s,"
+        ''' '{"unsubscribe": {"ok": true}, "withdraw": {"ok": true}}')''',
+        org=shop.org_id, cleanup=claim["cleanups"][0]["cleanup_id"], lease=claim["lease"],
+    )  # fmt: skip
+
+    assert sealed(db, shop, "meta_token") == [(None, True)]
+
+
+def test_P29_token_of_a_disconnect_that_meta_never_heard_of_is_removed_within_a_day(
+    db: Database, shop: Planted
+) -> None:
+    value(db, "select worker.disconnect_whatsapp(%(org)s)", org=shop.org_id)
+    db.execute(
+        "update private.meta_cleanups set created_at = now() - interval '25 hours' where org_id = %s",
+        [shop.org_id],
+    )
+
+    db.execute("select private.clean_up()")
+
+    assert [cipher for cipher, _ in sealed(db, shop, "meta_token") if cipher] == []
 
 
 def test_P29_disconnecting_indiamart_halts_calls_and_removes_the_key(db: Database, shop: Planted) -> None:
@@ -166,6 +196,16 @@ def test_P29_disconnecting_indiamart_halts_calls_and_removes_the_key(db: Databas
     assert value(db, "select worker.claim_syncs(360, 60, org_id => %(org)s)", org=shop.org_id)["syncs"] == []
     assert (late["outcome"], late["inserted"]) == ("disconnected", 0)
     assert sealed(db, shop, "indiamart_key") == [(None, True)]
+
+
+def opened(db: Database, shop: Planted, kind: str) -> list[Any]:
+    found = db.rows(
+        "select private.open_credential(org_id, id, 'test') from private.credentials"
+        " where org_id = %s and kind = %s",
+        shop.org_id,
+        kind,
+    )
+    return [secret for (secret,) in found]
 
 
 def sealed(db: Database, shop: Planted, kind: str) -> list[tuple[Any, ...]]:

@@ -40,9 +40,10 @@ def plant(db: Database, org_id: UUID, member_id: UUID, number: int) -> Planted:
         """
         select worker.finish_connect(%(org)s, jsonb_build_object(
           'waba_id', %(waba)s::text, 'token', %(token)s::text, 'pin', '123456', 'account', '{"name": "Account"}'::jsonb,
+          'meta_user_id', %(person)s::text,
           'number', jsonb_build_object('phone_number_id', %(phone)s::text, 'display_phone', '+91 11400 00001')))
         """,
-        waba=f"77{number:010d}", token=token, phone=f"88{number:010d}",
+        waba=f"77{number:010d}", token=token, phone=f"88{number:010d}", person=f"66{number:010d}",
     )  # fmt: skip
     call(
         """
@@ -69,7 +70,7 @@ def plant(db: Database, org_id: UUID, member_id: UUID, number: int) -> Planted:
         "org_id": org_id, "user_id": member_id, "owner_id": member_id, "lead_id": lead["lead_id"],
         "contact_id": lead["contact_id"], "source_id": source, "message_id": message,
         "account_id": connected["account_id"], "number_id": connected["number_id"],
-        "phone_number_id": f"88{number:010d}", "waba_id": f"77{number:010d}",
+        "phone_number_id": f"88{number:010d}", "waba_id": f"77{number:010d}", "meta_user_id": f"66{number:010d}",
         "conversation_id": db.value("select conversation_id from public.messages where id = %s", message),
         "stage_id": db.value("select id from public.pipeline_stages where org_id = %s order by position desc limit 1", org_id),
         "run_id": db.value("select id from public.sync_runs where org_id = %s limit 1", org_id),
@@ -83,6 +84,18 @@ def plant(db: Database, org_id: UUID, member_id: UUID, number: int) -> Planted:
         """,
         org_id, connected["account_id"],
     )  # fmt: skip
+    ids["cleanup_id"] = db.value(
+        """
+        insert into private.meta_cleanups (org_id, account_id, credential_id, waba_id, must_unsubscribe, must_withdraw, status, finished_at)
+        select org_id, id, credential_id, waba_id, true, false, 'done', now() from public.whatsapp_accounts where org_id = %s returning id
+        """,
+        org_id,
+    )  # fmt: skip
+    db.execute(
+        "select private.note_health(%s, %s, %s, 'planted', 'warning', 'Words.', 'Remedy.')",
+        [org_id, connected["account_id"], connected["number_id"]],
+    )
+    db.execute("select private.watch_numbers(%s, %s)", [org_id, connected["account_id"]])
     ids["invitation_id"] = db.value(
         """
         insert into public.invitations (org_id, email, role, token_sha256, invited_by)

@@ -436,3 +436,28 @@ def test_two_first_credentials_at_once_share_one_key(db, other, org_id):
 
     assert field(db, first, "key_id") == field(db, second, "key_id")
     db.commit()
+
+
+def test_key_that_is_retired_between_the_row_and_its_opening_costs_nothing(lasting, connect):
+    """The reader has seen the row as it was; by the time it asks for the key, a rotation has taken it away."""
+    business, reader, rotator = lasting(), connect(), connect()
+    credential = reader.value(
+        "select credential_id from public.whatsapp_accounts where org_id = %s", business.org_id
+    )
+    slow = reader.value("select pg_get_functiondef('private.credential_key'::regproc)")
+    slow = slow.replace("begin\n", "begin\n  perform pg_advisory_lock(770077);\n", 1)
+    rotator.execute("select pg_advisory_lock(770077)")
+    with ThreadPoolExecutor(1) as pool, reader.transaction(force_rollback=True):
+        reader.execute(slow.replace(" STABLE ", " VOLATILE "))
+        opened = pool.submit(reader.value, OPEN, business.org_id, credential)
+        waiting = (
+            "select count(*) from pg_locks where locktype = 'advisory' and not granted and objid = 770077"
+        )
+        while not rotator.value(waiting):
+            pass
+        rotator.execute("select worker.rotate_keys()")
+        while rotator.value(ROTATE)["remaining"]:
+            pass
+        rotator.execute("select pg_advisory_unlock(770077)")
+
+        assert opened.result(20) == "EAAtoken"

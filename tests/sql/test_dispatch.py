@@ -316,7 +316,7 @@ def test_disconnect_cancels_the_queue_and_nothing_is_claimed(business, db):
     answer = call(db, "disconnect_whatsapp", org_id=business.org_id)
 
     assert answer["disconnected"] == 1
-    assert answer["cleanup"] == [{"waba_id": business.waba, "token": "EAAtoken"}]
+    assert answer["cleanups"] == 1
     assert business.claim()["messages"] == []
     business.record(claim)
     assert business.message(under_way)["status"] == "sent"

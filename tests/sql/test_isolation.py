@@ -27,6 +27,7 @@ AGENTS = {
     "schedule_message", "cancel_scheduled", "reschedule", "fill_quick_reply",
     "preview_template",
     "start_upload", "retry_media",
+    "whatsapp_status",
 }  # fmt: skip
 ADMINS = {
     "rename_organization", "invite_member", "revoke_invitation", "set_member_role", "remove_member",

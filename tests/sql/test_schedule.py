@@ -17,6 +17,9 @@ def configured(db):
     db.execute("select private.configure('https://flow.example.test/', 'a-secret-of-24-characters-or-more')")
     db.execute("update private.wakeups set asked_at = '-infinity'")
     db.execute("delete from net.http_request_queue")
+    # What other tests left to do is not of these.
+    db.execute("update private.account_checks set next_at = 'infinity', watch_at = 'infinity'")
+    db.execute("update private.meta_cleanups set next_at = 'infinity'")
     return db
 
 
@@ -51,6 +54,32 @@ def test_message_that_comes_later_asks_again(business, configured):
     business.send(ASHA)
 
     assert asked(configured) == ["dispatch"]
+
+
+def test_disconnect_in_the_dashboard_asks_for_the_cleanup_at_once_and_the_sweep_again(
+    business, configured, member
+):
+    configured.as_person(member(business.org_id, "admin"))
+    configured.execute("select public.disconnect_whatsapp(%s)", [business.org_id])
+    configured.as_operator()
+    assert asked(configured) == ["cleanup"]
+    forget(configured)
+
+    call(configured, "sweep")
+
+    assert asked(configured) == ["cleanup"]
+
+
+def test_sweep_asks_for_a_look_at_an_account_when_it_is_due(business, configured):
+    call(configured, "sweep")
+    assert asked(configured) == []
+    configured.execute(
+        "update private.account_checks set next_at = now() where org_id = %s", [business.org_id]
+    )
+
+    call(configured, "sweep")
+
+    assert asked(configured) == ["health"]
 
 
 def test_inbound_messages_ask_for_nothing(business, configured):

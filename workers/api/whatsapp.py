@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Response, jsonify
 from pydantic import SecretStr
 
-from workers.api.asking import Body, as_admin, bp
-from workers.meta import connect
+from workers.api.asking import Body, Organization, as_admin, bp
+from workers.meta import cleanup, connect, health
 from workers.meta.graph import Graph
 from workers.runtime import current
 
@@ -48,4 +48,16 @@ def disconnect_whatsapp() -> Response:
     number = as_admin(NumberToDisconnect)
     runtime = current()
     graph = Graph(runtime.http, runtime.settings)
-    return jsonify(connect.disconnect(runtime.database, graph, number.org_id, number.phone_number_id))
+    return jsonify(
+        cleanup.disconnect(runtime.database, graph, runtime.settings, number.org_id, number.phone_number_id)
+    )
+
+
+@bp.post("/whatsapp/check")
+def check_whatsapp() -> Response:
+    """Ask Meta now how the organization's accounts stand; at most once a minute each; admins."""
+    organization = as_admin(Organization)
+    runtime = current()
+    graph = Graph(runtime.http, runtime.settings)
+    counts = health.check(runtime.database, graph, runtime.settings, organization.org_id)
+    return jsonify(checked=counts["checked"], reconnect=counts["reconnect"])

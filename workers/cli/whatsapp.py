@@ -6,6 +6,7 @@ import click
 
 from workers.cli.output import Result, progress, reports
 from workers.cli.project import database, graph, org_option, read_secret, settings
+from workers.meta import cleanup
 from workers.meta import connect as meta
 
 
@@ -37,7 +38,7 @@ def connect(org_id: UUID, waba_id: str, phone_number_id: str, *, token_stdin: bo
 @reports(lambda done: f"Disconnected: {done['disconnected']}")
 def disconnect(org_id: UUID, phone_number_id: str | None) -> Result:
     """Stop all calls for a number at once, and end the subscription at Meta."""
-    return meta.disconnect(database(), graph(), str(org_id), phone_number_id)
+    return cleanup.disconnect(database(), graph(), settings(), str(org_id), phone_number_id)
 
 
 def register(flow: click.Group) -> None:

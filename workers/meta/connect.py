@@ -1,4 +1,4 @@
-"""Connecting a WhatsApp number to an organization, and letting it go.
+"""Connecting a WhatsApp number to an organization, and reading its templates.
 
 Nothing that a caller claims is believed: Meta itself must say that the token is for this app and this
 account, and that the number belongs to the account. Each step that fails says which it was and what to do.
@@ -25,6 +25,9 @@ SCOPES = ("whatsapp_business_management", "whatsapp_business_messaging")
 _NUMBER_FIELDS = (
     "id,display_phone_number,verified_name,name_status,quality_rating,status,code_verification_status,"
     "platform_type,is_on_biz_app,throughput"
+)
+_TEMPLATE_FIELDS = (
+    "id,name,language,status,category,parameter_format,components,quality_score,rejected_reason"
 )
 _SPEEDS = {"STANDARD": 80, "HIGH": 1000}
 _COEXISTENCE_SPEED = 20
@@ -127,7 +130,7 @@ def connect_number(
     for name, value in (("WABA", waba_id), ("phone number", phone_number_id)):
         if not (value.isascii() and value.isdecimal() and len(value) <= 32):
             raise Refused(422, f"The {name} id has digits only: copy it from WhatsApp Manager.", "id_wrong")
-    proven = _prove_token(graph, settings, waba_id, token)
+    _prove_token(graph, settings, waba_id, token)
     listed = _prove_number(graph, waba_id, phone_number_id, token)
     database.rpc("begin_connect", org_id=org_id, waba_id=waba_id, phone_number_id=phone_number_id)
     _subscribe(graph, settings, waba_id, token)
@@ -149,28 +152,11 @@ def connect_number(
             "messages_per_second": number.messages_per_second,
         },
         "token": token,
-        "meta_user_id": proven.user_id,
     }
     if pin:
         connection["pin"] = pin
     stored = database.rpc("finish_connect", org_id=org_id, connection=connection)
     return Connected.model_validate({**stored, "warnings": _warnings(account)})
-
-
-def disconnect(
-    database: Database, graph: Graph, org_id: str, phone_number_id: str | None = None
-) -> dict[str, int]:
-    """Halt a number, or all of an organization; then, if Meta can be reached, unsubscribe the app there."""
-    answer = database.rpc("disconnect_whatsapp", org_id=org_id, phone_number_id=phone_number_id)
-    for left in answer.get("cleanup") or []:
-        waba_id, token = left.get("waba_id"), left.get("token")
-        if not waba_id or not token:
-            continue
-        try:
-            graph.delete(f"{waba_id}/subscribed_apps", token)
-        except ProviderError as error:  # nothing depends on it: the token is gone, and events find no number
-            log.warning("could not unsubscribe at Meta", waba_id=waba_id, detail=error.detail)
-    return {"disconnected": int(answer.get("disconnected") or 0)}
 
 
 def _prove_token(graph: Graph, settings: Settings, waba_id: str, token: str) -> _Token:

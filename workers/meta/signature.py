@@ -8,8 +8,9 @@ import hashlib
 import hmac
 import re
 from collections.abc import Sequence
+from typing import Annotated
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 _HEADER = re.compile(r"sha256=[0-9a-f]{64}")
 
@@ -18,8 +19,10 @@ class SignedRequest(BaseModel, extra="ignore"):
     """What Meta says in the `signed_request` of a callback about a person."""
 
     algorithm: str
-    user_id: str
-    issued_at: int
+    user_id: Annotated[str, BeforeValidator(lambda value: str(value) if type(value) is int else value)] = (
+        Field(pattern=r"^[0-9A-Za-z_.:-]{1,64}$")
+    )
+    issued_at: int = Field(ge=0, lt=32_503_680_000)
 
 
 def is_signed(body: bytes, header: str | None, secrets: Sequence[bytes]) -> bool:
@@ -46,11 +49,20 @@ def parse_signed_request(value: str, secrets: Sequence[bytes]) -> SignedRequest 
     try:
         given = _decode(signature)
         signed = payload.encode("ascii")
+    except (ValueError, binascii.Error):
+        return None
+    matches = [
+        hmac.compare_digest(hmac.digest(secret, signed, hashlib.sha256), given)
+        for secret in secrets
+        if secret
+    ]
+    if not any(matches):
+        return None
+    try:
         request = SignedRequest.model_validate_json(_decode(payload))
     except (ValidationError, ValueError, binascii.Error):
         return None
-    matches = [hmac.compare_digest(hmac.digest(secret, signed, hashlib.sha256), given) for secret in secrets]
-    return request if any(matches) and request.algorithm.upper() == "HMAC-SHA256" else None
+    return request if request.algorithm.upper() == "HMAC-SHA256" else None
 
 
 def _decode(text: str) -> bytes:

@@ -38,6 +38,8 @@ with its default, `client.py` a Python client:
     POST /meta/review          {after_ms? (null: never), status?, reason?, creations_per_hour?,
                                most_templates?}: how reviews end by themselves, and Meta's limits
     POST /meta/code            {waba_ids, user_id?}: {code, user_id}, good once and for 30 seconds
+    POST /meta/change          {id of an account, a number or a token; properties}: what checks look at
+    GET  /meta/managed         {managed: [{method, path, at}]}: the management calls that came
     POST /meta/faults          {kind, phone_number_id?, endpoint?, count? | probability?, seed?, code?,
       subcode?, http_status?, details?, ms?, copies?, accepted?}; GET lists, DELETE ends. Kinds: error,
       http_500 (accepted: after taking the message), latency, lost_answer (taken, connection closed),

@@ -1,5 +1,7 @@
 """Who calls the Graph API, and which objects their token may see."""
 
+import time
+
 from flask import request
 
 from workers.sandbox.app import the_sandbox
@@ -27,7 +29,7 @@ def caller() -> Token:
     token = the_sandbox().meta.tokens.get(given_token())
     if token is None:
         raise bad_token()
-    if not token.is_valid:
+    if not token.is_live(time.time()):
         raise GraphError(
             190,
             message="Error validating access token: The user has not authorized application "

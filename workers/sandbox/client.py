@@ -204,6 +204,15 @@ class SandboxControl:
         """Ends an Embedded Signup; gives the code, good once and for 30 seconds."""
         return str(self._call("POST", "/meta/code", {"waba_ids": list(waba_ids), "user_id": user_id})["code"])
 
+    def change(self, name: str, **properties: object) -> JsonObject:
+        """Changes properties of an account, a number or a token; see `models` for their names."""
+        return self._call("POST", "/meta/change", {"id": name, "properties": properties})
+
+    def managed(self, ending: str = "") -> list[JsonObject]:
+        """Lists the management calls that came, those whose `METHOD path` ends so."""
+        calls = self._call("GET", "/meta/managed")["managed"]
+        return [call for call in calls if f"{call['method']} {call['path']}".endswith(ending)]
+
     def fault(self, kind: str, **more: object) -> int:
         """Orders a fault of Meta's; see `models.MetaFault`."""
         return int(self._call("POST", "/meta/faults", {"kind": kind, **more})["id"])

@@ -28,6 +28,8 @@ def faults_first() -> Answer | None:
     target = str((request.view_args or {}).get("object_id", "")) or None
     with sandbox.meta.lock:
         sandbox.meta.calls["management"] += 1
+        path = request.path.removeprefix("/").partition("/")[2]
+        sandbox.meta.managed.append({"method": request.method, "path": path, "at": time.time()})
     slow = sandbox.meta_faults.take({"latency"}, target, "management")
     if slow:
         time.sleep(slow.ms / 1000)
@@ -61,18 +63,18 @@ def number_object(number: Number) -> JsonObject:
         "id": number.phone_number_id,
         "display_phone_number": number.display_phone,
         "verified_name": number.verified_name,
-        "name_status": "APPROVED",
+        "name_status": number.name_status,
         "quality_rating": number.quality_rating,
-        "status": "CONNECTED" if number.registered else "PENDING",
+        "status": number.status or ("CONNECTED" if number.registered else "PENDING"),
         "code_verification_status": "VERIFIED",
         "platform_type": "CLOUD_API" if number.registered else "NOT_APPLICABLE",
         "is_on_biz_app": number.coexistence,
         "is_pin_enabled": number.pin is not None,
         "account_mode": "LIVE",
-        "messaging_limit_tier": "TIER_2K",
-        "whatsapp_business_manager_messaging_limit": "TIER_2K",
+        "messaging_limit_tier": number.limit_tier,
+        "whatsapp_business_manager_messaging_limit": number.limit_tier,
         "throughput": {"level": "HIGH" if number.messages_per_second > 80 else "STANDARD"},
-        "health_status": {"can_send_message": "AVAILABLE", "entities": []},
+        "health_status": number.health_status,
     }
 
 
@@ -84,9 +86,9 @@ def account_object(account: Account) -> JsonObject:
         "currency": account.currency,
         "timezone_id": account.timezone_id,
         "message_template_namespace": digest("namespace", account.waba_id)[:36],
-        "account_review_status": "APPROVED",
-        "business_verification_status": "verified",
-        "country": "IN",
+        "account_review_status": account.review_status,
+        "business_verification_status": account.business_verification,
+        "country": account.country,
         "ownership_type": "CLIENT_OWNED",
         "owner_business_info": {"name": account.name, "id": account.business_id},
         "health_status": {"can_send_message": "AVAILABLE", "entities": []},

@@ -46,6 +46,10 @@ class Number(Strict):
     pin: str | None = None
     coexistence: bool = False
     waba_id: str = ""
+    status: str | None = None
+    name_status: str = "APPROVED"
+    limit_tier: str = "TIER_2K"
+    health_status: JsonObject = {"can_send_message": "AVAILABLE", "entities": []}
 
     @property
     def digits(self) -> str:
@@ -67,6 +71,9 @@ class Account(Strict):
     templates: list[Template] = []
     subscribed: bool = False
     callback_url: str | None = None
+    country: str = "IN"
+    review_status: str = "APPROVED"
+    business_verification: str = "verified"
 
 
 class Token(Strict):
@@ -77,6 +84,13 @@ class Token(Strict):
     waba_ids: list[str]
     is_valid: bool = True
     issued_at: int = 0
+    expires_at: int = 0
+    data_access_expires_at: int = 0
+    scopes: list[str] = ["whatsapp_business_management", "whatsapp_business_messaging"]
+
+    def is_live(self, now: float) -> bool:
+        """Says whether the token may be used: not withdrawn, not expired."""
+        return self.is_valid and not 0 < self.expires_at < now
 
 
 class Behaviour(Strict):
@@ -185,6 +199,11 @@ class Review(Strict):
     reason: str = "NONE"
     creations_per_hour: int = Field(default=100, ge=0)
     most_templates: int = Field(default=250, ge=0)
+class Change(Strict):
+    """Other properties of an account (by its WABA id), a number (by its id) or a token (by itself)."""
+
+    id: str
+    properties: JsonObject
 
 
 class CodeRequest(Strict):

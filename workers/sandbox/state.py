@@ -97,6 +97,7 @@ class MetaState:
         self.calls: Counter[str] = Counter()
         self.rejected: Counter[str] = Counter()
         self.reads: list[JsonObject] = []
+        self.managed: list[JsonObject] = []
         self.media: dict[str, JsonObject] = {}
         self.windows: dict[tuple[str, str], list[tuple[float, bool]]] = {}
         self.entry_points: dict[tuple[str, str], float] = {}

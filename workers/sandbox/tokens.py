@@ -14,7 +14,6 @@ from workers.sandbox.state import digest
 bp = Blueprint("tokens", __name__)
 bp.before_request(faults_first)
 CODE_SECONDS = 30
-SCOPES = ("whatsapp_business_management", "whatsapp_business_messaging")
 
 
 @bp.route("/v<version>/oauth/access_token", methods=["GET", "POST"])
@@ -58,10 +57,11 @@ def debug_token() -> Response:
             return jsonify({"data": {"error": problem, "is_valid": False, "scopes": []}})
         data: JsonObject = {"app_id": sandbox.config.app_id, "type": "SYSTEM_USER"}
         data |= {"application": "Flow sandbox"}
-        data |= {"data_access_expires_at": 0, "expires_at": 0, "is_valid": token.is_valid}
+        data |= {"data_access_expires_at": token.data_access_expires_at, "expires_at": token.expires_at}
+        data |= {"is_valid": token.is_live(time.time())}
         data |= {"issued_at": token.issued_at, "user_id": token.user_id}
-        data["scopes"] = [*SCOPES, "public_profile"] if token.is_valid else []
-        shared = [{"scope": s, "target_ids": token.waba_ids} for s in SCOPES]
+        data["scopes"] = [*token.scopes, "public_profile"] if token.is_valid else []
+        shared = [{"scope": s, "target_ids": token.waba_ids} for s in token.scopes]
         data["granular_scopes"] = shared if token.is_valid else []
         if not token.is_valid:
             data["error"] = {"code": 190, "subcode": 458, "message": "The user has not authorized."}
