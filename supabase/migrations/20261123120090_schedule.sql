@@ -154,6 +154,7 @@ as $$
 begin
   perform private.roll_webhook_events();
   perform private.give_up_cleanups();
+  perform private.clean_signups();
   perform private.sweep_credentials();
   perform private.renew_media();
   delete from private.parked_updates p where p.created_at < now() - interval '30 days';

@@ -1,7 +1,6 @@
 """A number is connected only when Meta itself proves it, and every failing step says what to do."""
 
 import json
-import re
 from collections.abc import Callable
 
 import httpx
@@ -53,6 +52,7 @@ class Meta:
             }
             | number,
             f"POST {NUMBER}/register": {"success": True},
+            f"POST {NUMBER}/smb_app_data": {"request_id": "r"},
             f"GET {WABA}": {"id": WABA, "name": "Asha", "currency": "INR", "timezone_id": "71"},
         }
 
@@ -78,12 +78,21 @@ class Meta:
 @pytest.fixture
 def database():
     return RecordingDatabase(
+        begin_connect={"signup_id": "s"},
+        claim_signup={
+            "signup_id": "s",
+            "waba_id": WABA,
+            "phone_number_id": NUMBER,
+            "steps": {},
+            "token": TOKEN,
+        },
+        signup_pin={"pin": "123456"},
         finish_connect={
             "account_id": "a",
             "number_id": "n",
             "display_phone": "+919876543210",
             "verified_name": "Asha Traders",
-        }
+        },
     )
 
 
@@ -97,23 +106,36 @@ def test_proven_number_is_connected(database):
     connected = connect(database, meta)
 
     assert (connected.number_id, connected.verified_name, connected.warnings) == ("n", "Asha Traders", [])
-    assert [name for name, _ in database.calls] == ["begin_connect", "finish_connect"]
-    pin = dict(meta.calls)[f"POST {NUMBER}/register"]["pin"]
-    assert re.fullmatch(r"[0-9]{6}", str(pin))
+    assert [name for name, _ in database.calls] == [
+        "begin_connect", "keep_signup_token", "claim_signup", "record_signup", "record_signup", "signup_pin",
+        "record_signup", "finish_connect",
+    ]  # fmt: skip
+    assert [call["step"] for call in database.named("record_signup")] == ["proof", "subscribe", "register"]
+    assert dict(meta.calls)[f"POST {NUMBER}/register"]["pin"] == "123456"
     assert database.named("finish_connect")[0] == {
         "org_id": ORG,
         "connection": {
+            "signup_id": "s",
             "waba_id": WABA,
-            "account": {"name": "Asha", "currency": "INR", "time_zone": "Asia/Kolkata"},
+            "meta_user_id": "555",
+            "account": {
+                "name": "Asha",
+                "currency": "INR",
+                "time_zone": "Asia/Kolkata",
+                "business_id": None,
+                "review_status": None,
+            },
             "number": {
                 "phone_number_id": NUMBER,
                 "display_phone": "+91 98765 43210",
                 "verified_name": "Asha Traders",
                 "quality_rating": "GREEN",
                 "messages_per_second": 80,
+                "name_status": None,
+                "verification_status": None,
+                "platform_type": None,
+                "is_on_phone_app": False,
             },
-            "token": TOKEN,
-            "pin": pin,
         },
     }
 
@@ -136,7 +158,7 @@ def test_number_that_needs_no_registration_is_not_registered(database, number, s
     stored = database.named("finish_connect")[0]["connection"]
     assert f"POST {NUMBER}/register" not in meta.names()
     assert isinstance(stored, dict)
-    assert "pin" not in stored
+    assert database.named("signup_pin") == []
     assert stored["number"]["messages_per_second"] == speed
 
 
@@ -176,7 +198,9 @@ def test_token_that_proves_nothing_connects_nothing(database, answer, detail):
 
     assert caught.value.detail == detail
     assert meta.names() == ["GET debug_token"]
-    assert database.calls == []
+    (stopped,) = database.named("stop_signup")
+    assert stopped["problem"]["code"] == detail
+    assert database.named("record_signup") == database.named("finish_connect") == []
 
 
 def test_number_of_another_account_is_refused_before_anything_is_changed(database):
@@ -188,7 +212,7 @@ def test_number_of_another_account_is_refused_before_anything_is_changed(databas
 
     assert caught.value.detail == "number_not_in_account"
     assert not [name for name in meta.names() if name.startswith("POST")]
-    assert database.calls == []
+    assert database.named("record_signup") == []
 
 
 def test_number_of_another_organization_is_refused_before_meta_changes(database):
@@ -256,7 +280,7 @@ def test_number_is_connected_with_what_the_list_says_when_meta_refuses_to_descri
 
     stored = database.named("finish_connect")[0]["connection"]
     assert stored["number"]["display_phone"] == "+91 98765 43210"
-    assert stored["account"] == {"name": None, "currency": None, "time_zone": None}
+    assert set(stored["account"].values()) == {None}
     assert "currency" in connected.warnings[0]
 
 

@@ -142,5 +142,9 @@ def plant(db: Database, org_id: UUID, member_id: UUID, number: int) -> Planted:
     db.execute(
         "insert into private.dead_letters (event_id, org_id, reason) values (0, %s, 'planted')", [org_id]
     )
+    ids["signup_id"] = db.value(
+        "insert into public.whatsapp_signups (org_id, method, status, waba_id) values (%s, 'token', 'waiting', %s) returning id",
+        org_id, ids["waba_id"],
+    )  # fmt: skip
     marks = {str(value) for name, value in ids.items() if name != "message_id"} | {token, key, buyer, phone}
     return Planted(org_id, ids, marks)

@@ -34,6 +34,7 @@ ADMINS = {
     "disconnect_whatsapp", "set_greeting", "disconnect_source",
     "save_greeting_rule", "delete_greeting_rule", "order_greeting_rules", "resume_greeting", "set_quiet_hours", "greeting_dry_run",
     "save_quick_reply", "delete_quick_reply",  # shared ones, as planted; a personal one is its owner's
+    "begin_signup", "use_signup", "cancel_signup",
 }  # fmt: skip
 OWNERS = {"transfer_ownership"}
 

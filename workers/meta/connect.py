@@ -1,120 +1,100 @@
-"""Connecting a WhatsApp number to an organization, and reading its templates.
+"""Connecting a WhatsApp number to an organization, letting it go, and reading its templates.
 
-Nothing that a caller claims is believed: Meta itself must say that the token is for this app and this
-account, and that the number belongs to the account. Each step that fails says which it was and what to do.
+Connecting is a row of steps at Meta: token, numbers, subscribe, number, register, account. Each that writes
+is noted in the database as it is done, with the token and the PIN sealed there before they are used, so that
+an attempt that broke off goes on where it stopped. What reads is read again: only Meta's present word counts.
 """
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from dataclasses import dataclass
 
 import structlog
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import BaseModel
 
 from workers.database import Database
-from workers.errors import ProviderError, Refused
+from workers.errors import FlowError, Refused, Unavailable
+from workers.meta import proof
+from workers.meta.described import Account, Number
 from workers.meta.graph import Graph, GraphError
+from workers.meta.proof import Stopped
 from workers.settings import Settings
 
 log = structlog.stdlib.get_logger(__name__)
 
-SCOPES = ("whatsapp_business_management", "whatsapp_business_messaging")
-_NUMBER_FIELDS = (
-    "id,display_phone_number,verified_name,name_status,quality_rating,status,code_verification_status,"
-    "platform_type,is_on_biz_app,throughput"
-)
 _TEMPLATE_FIELDS = (
     "id,name,language,status,category,parameter_format,components,quality_score,rejected_reason"
 )
-_SPEEDS = {"STANDARD": 80, "HIGH": 1000}
-_COEXISTENCE_SPEED = 20
+_PHONE_APP_EVENT = "FINISH_WHATSAPP_BUSINESS_APP_ONBOARDING"
 _PIN_MISMATCH = 133005
-# Meta's numbers of time zones, as far as businesses in India use them; others stay unknown.
-_TIME_ZONES = {
-    "1": "America/Los_Angeles",
-    "7": "America/New_York",
-    "8": "Asia/Dubai",
-    "15": "Australia/Sydney",
-    "17": "Asia/Dhaka",
-    "35": "America/Toronto",
-    "58": "Europe/London",
-    "71": "Asia/Kolkata",
-    "82": "Asia/Colombo",
-    "128": "Asia/Singapore",
+_LONGEST_TOKEN = 8192
+_REGISTER_REMEDIES = {
+    _PIN_MISMATCH: (
+        "number_has_pin",
+        "The number has a two-step PIN that Flow does not know.",
+        "Turn two-step verification off in WhatsApp Manager, then try again.",
+    ),
+    133006: (
+        "number_not_verified",
+        "The number has not been verified with a code.",
+        "Verify it in WhatsApp Manager, then try again.",
+    ),
+    133008: ("number_has_pin", "Too many wrong PINs were given.", "Wait an hour, then try again."),
+    133016: (
+        "registered_too_often",
+        "The number was registered too often.",
+        "Meta takes the next try after 72 hours; then try again.",
+    ),
 }
-
-Text = Annotated[str | None, BeforeValidator(lambda value: value if isinstance(value, str) else None)]
-Id = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)]
-
-
-class _Scope(BaseModel, extra="ignore"):
-    scope: str
-    target_ids: list[Id] = []
-
-
-class _Token(BaseModel, extra="ignore"):
-    """What Meta says about an access token."""
-
-    is_valid: bool = False
-    app_id: Id = ""
-    user_id: Id | None = None
-    granular_scopes: list[_Scope] = []
-
-    def proves(self, scope: str, waba_id: str) -> bool:
-        """Tell whether the permission was given for this very account; an empty list proves nothing."""
-        return any(given.scope == scope and waba_id in given.target_ids for given in self.granular_scopes)
-
-
-class _Debugged(BaseModel, extra="ignore"):
-    data: _Token
-
-
-class _Throughput(BaseModel, extra="ignore"):
-    level: Text = None
-
-
-class _Number(BaseModel, extra="ignore"):
-    """A number as Meta describes it."""
-
-    id: Id
-    display_phone_number: Text = None
-    verified_name: Text = None
-    quality_rating: Text = None
-    status: Text = None
-    platform_type: Text = None
-    is_on_biz_app: bool | None = None
-    throughput: _Throughput = Field(default_factory=_Throughput)
-
-    @property
-    def is_registered(self) -> bool:
-        """Whether the number can send already, or (coexistence) is registered by the phone's app."""
-        return bool(self.is_on_biz_app) or self.status == "CONNECTED" or self.platform_type == "CLOUD_API"
-
-    @property
-    def messages_per_second(self) -> int:
-        """What the number may send and receive in a second."""
-        return _COEXISTENCE_SPEED if self.is_on_biz_app else _SPEEDS.get(self.throughput.level or "", 80)
-
-
-class _Account(BaseModel, extra="ignore"):
-    """A WhatsApp Business account as Meta describes it."""
-
-    name: Text = None
-    currency: Text = None
-    timezone_id: Id | None = None
+# What is asked of the phone's app, once each and within a day; Meta's words for "that was asked already".
+_PHONE_APP_DATA = {"contacts": "smb_app_state_sync", "history": "history"}
+_ASKED_ALREADY = (2593107, 2593108)
+_REMEDIES = {
+    "number_taken": "Disconnect it there first, then try again.",
+    "signup_ended": "Begin again.",
+}
+_QUESTIONS = frozenset({"choose_number", "choose_account"})
+"""What a person only has to answer: the attempt waits, and nothing has failed."""
 
 
 class Connected(BaseModel, extra="ignore"):
-    """A number that is connected."""
+    """A number that is connected, or how far the attempt came when the account has none yet."""
 
-    number_id: str
-    account_id: str
+    signup_id: str = ""
+    status: str = "connected"
+    number_id: str | None = None
+    account_id: str | None = None
     display_phone: str | None = None
     verified_name: str | None = None
+    problem: str | None = None
+    """The slug of what is missing."""
+    remedy: str | None = None
+    choices: list[dict[str, str | None]] | None = None
     warnings: list[str] = []
+
+
+class _Claim(BaseModel, extra="ignore"):
+    """An attempt, handed to this worker for two minutes."""
+
+    signup_id: str
+    method: str = "token"
+    event: str | None = None
+    waba_id: str | None = None
+    phone_number_id: str | None = None
+    steps: dict[str, str] = {}
+    token: str
+
+
+@dataclass(frozen=True)
+class Work:
+    """What every step needs."""
+
+    database: Database
+    graph: Graph
+    settings: Settings
+    org_id: str
 
 
 def connect_number(
@@ -126,156 +106,170 @@ def connect_number(
     phone_number_id: str,
     token: str,
 ) -> Connected:
-    """Prove a number at Meta and connect it to an organization. Raises Refused, naming the step."""
+    """Prove a number with a token given by hand, and connect it. Raises Refused, naming the step."""
     for name, value in (("WABA", waba_id), ("phone number", phone_number_id)):
         if not (value.isascii() and value.isdecimal() and len(value) <= 32):
             raise Refused(422, f"The {name} id has digits only: copy it from WhatsApp Manager.", "id_wrong")
-    _prove_token(graph, settings, waba_id, token)
-    listed = _prove_number(graph, waba_id, phone_number_id, token)
-    database.rpc("begin_connect", org_id=org_id, waba_id=waba_id, phone_number_id=phone_number_id)
-    _subscribe(graph, settings, waba_id, token)
-    number = _read_number(graph, listed, token)
-    pin = None if number.is_registered else _register(graph, phone_number_id, token)
-    account = _read_account(graph, waba_id, token)
-    connection: dict[str, object] = {
-        "waba_id": waba_id,
-        "account": {
-            "name": account.name,
-            "currency": account.currency,
-            "time_zone": _TIME_ZONES.get(account.timezone_id or ""),
-        },
-        "number": {
-            "phone_number_id": phone_number_id,
-            "display_phone": number.display_phone_number,
-            "verified_name": number.verified_name,
-            "quality_rating": number.quality_rating,
-            "messages_per_second": number.messages_per_second,
-        },
-        "token": token,
-    }
-    if pin:
-        connection["pin"] = pin
-    stored = database.rpc("finish_connect", org_id=org_id, connection=connection)
-    return Connected.model_validate({**stored, "warnings": _warnings(account)})
+    if not 0 < len(token.strip()) <= _LONGEST_TOKEN:
+        raise Refused(422, "An access token is needed to connect: give the system user's.", "token_missing")
+    begun = database.rpc("begin_connect", org_id=org_id, waba_id=waba_id, phone_number_id=phone_number_id)
+    signup_id = str(begun["signup_id"])
+    database.rpc("keep_signup_token", org_id=org_id, signup_id=signup_id, token=token)
+    return go_on(Work(database, graph, settings, org_id), signup_id)
 
 
-def _prove_token(graph: Graph, settings: Settings, waba_id: str, token: str) -> _Token:
-    app_id = _app_id(settings)
-    app_token = f"{app_id}|{settings.secret('meta_app_secret')}"
-    with _step("checking the access token", "connect_token"):
-        proven = _Debugged.model_validate(graph.get("debug_token", app_token, input_token=token)).data
-    if not proven.is_valid:
-        raise Refused(422, "Meta says that the access token is not valid: make a new one.", "token_invalid")
-    if proven.app_id != app_id:
-        raise Refused(
-            422,
-            "The access token is for another Meta app: make one for the app META_APP_ID.",
-            "token_of_other_app",
-        )
-    for scope in SCOPES:
-        if not proven.proves(scope, waba_id):
-            raise Refused(
-                422,
-                f"The access token does not prove {scope} for this WhatsApp Business account: "
-                "give the system user the account and both WhatsApp permissions.",
-                "token_lacks_account",
-            )
-    return proven
-
-
-def _prove_number(graph: Graph, waba_id: str, phone_number_id: str, token: str) -> dict[str, object]:
-    with _step("reading the account's numbers", "connect_numbers"):
-        for item in graph.pages(f"{waba_id}/phone_numbers", token, fields=_NUMBER_FIELDS, limit="100"):
-            if _Number.model_validate(item).id == phone_number_id:
-                return item
-    raise Refused(
-        422,
-        "The number is not one of this account: look up both ids in WhatsApp Manager.",
-        "number_not_in_account",
+def go_on(
+    work: Work, signup_id: str, *, waba_id: str | None = None, phone_number_id: str | None = None
+) -> Connected:
+    """Take an attempt as far as it goes, with the token that is kept; what stops it is noted and raised."""
+    claimed = work.database.rpc(
+        "claim_signup",
+        org_id=work.org_id,
+        signup_id=signup_id,
+        waba_id=waba_id,
+        phone_number_id=phone_number_id,
     )
-
-
-def _read_number(graph: Graph, listed: dict[str, object], token: str) -> _Number:
-    """Give what Meta says of a number; where it refuses to say more, what the account's list says."""
-    with _step("reading the number", "connect_number"):
+    claim = _Claim.model_validate(claimed)
+    with stops_are_noted(work, signup_id):
         try:
-            said = graph.get(str(listed["id"]), token, fields=_NUMBER_FIELDS)
-        except GraphError as error:
-            log.warning("the number is known from its account's list only", code=error.code)
-            said = {}
-        return _Number.model_validate(listed | said)
-
-
-def _read_account(graph: Graph, waba_id: str, token: str) -> _Account:
-    """Give what Meta says of an account; nothing when it refuses: a number sends without it."""
-    with _step("reading the WhatsApp Business account", "connect_account"):
-        try:
-            return _Account.model_validate(graph.get(waba_id, token, fields="id,name,currency,timezone_id"))
-        except GraphError as error:
-            log.warning("the account's currency and time zone are not known", code=error.code)
-            return _Account()
-
-
-def _subscribe(graph: Graph, settings: Settings, waba_id: str, token: str) -> None:
-    with _step("subscribing to the account's webhooks", "connect_subscribe"):
-        graph.post(f"{waba_id}/subscribed_apps", token)
-        apps = list(graph.pages(f"{waba_id}/subscribed_apps", token))
-    ids = {str(app.get("id") or (app.get("whatsapp_business_api_data") or {}).get("id")) for app in apps}
-    if _app_id(settings) not in ids:
-        raise Refused(
-            502,
-            "Meta did not confirm the subscription to the account's webhooks: try again in a minute.",
-            "connect_subscribe",
-        )
-
-
-def _register(graph: Graph, phone_number_id: str, token: str) -> str:
-    pin = f"{secrets.randbelow(1_000_000):06d}"
-    with _step("registering the number", "connect_register"):
-        try:
-            graph.post(f"{phone_number_id}/register", token, {"messaging_product": "whatsapp", "pin": pin})
-        except GraphError as error:
-            if error.code == _PIN_MISMATCH:
-                raise Refused(
-                    409,
-                    "The number has a two-step PIN already: turn two-step verification off in WhatsApp "
-                    "Manager, then connect again.",
-                    "number_has_pin",
-                ) from error
-            raise
-    return pin
-
-
-def _app_id(settings: Settings) -> str:
-    settings.require("meta_app_id")
-    return str(settings.meta_app_id)
-
-
-def _warnings(account: _Account) -> list[str]:
-    if not account.currency:
-        return ["Meta did not tell the account's currency and time zone: look at both in WhatsApp Manager."]
-    if account.currency != "INR":
-        warning = (
-            f"The account is billed in {account.currency}: a business that Meta bills in India needs an "
-            "account in INR by 31 December 2026, or its messages stop."
-        )
-        return [warning]
-    return []
+            return _connect(work, claim)
+        except Stopped as stopped:
+            if stopped.detail not in _QUESTIONS:
+                raise
+            _note(work, signup_id, stopped)
+            return Connected(
+                signup_id=signup_id,
+                status="waiting",
+                problem=stopped.detail,
+                remedy=stopped.remedy,
+                choices=stopped.choices,
+            )
 
 
 @contextmanager
-def _step(what: str, slug: str) -> Iterator[None]:
-    """Turn what fails at Meta into a refusal that names the step."""
+def stops_are_noted(work: Work, signup_id: str, step: str = "connect") -> Iterator[None]:
+    """Write down what stops an attempt before it is raised; without a database its lease just ends."""
     try:
         yield
-    except GraphError as error:
-        said = error.details or error.title or "no reason given"
-        raise Refused(
-            422,
-            f"Meta refused {what}: {said} (code {error.code}). Put that right at Meta, then try again.",
-            slug,
-        ) from error
-    except ValidationError as error:
-        raise Refused(502, f"Meta's answer to {what} cannot be read. Try again later.", slug) from error
-    except ProviderError as error:
-        raise Refused(502, f"Meta could not be reached for {what}. Try again later.", slug) from error
+    except Stopped as stopped:
+        _note(work, signup_id, stopped)
+        raise
+    except Unavailable:
+        raise
+    except FlowError as error:
+        problem, remedy = error.message, _REMEDIES.get(error.detail, "Put that right, then try again.")
+        if not isinstance(error, Refused):
+            problem, remedy = "Flow could not go on.", "Tell the operator of Flow, then try again."
+        is_final = error.detail == "signup_ended"
+        why = Stopped(error.status, problem, remedy, error.detail, step=step, is_final=is_final)
+        _note(work, signup_id, why)
+        raise
+
+
+def _note(work: Work, signup_id: str, stopped: Stopped) -> None:
+    work.database.rpc("stop_signup", org_id=work.org_id, signup_id=signup_id, problem=stopped.as_problem())
+
+
+def _connect(work: Work, claim: _Claim) -> Connected:
+    graph, token = work.graph, claim.token
+    waba_id, proven = proof.prove_token(graph, work.settings, claim.waba_id, token)
+    listed = proof.list_numbers(graph, waba_id, token)
+    phone_number_id = proof.choose_number(listed, claim.phone_number_id)
+    # Only a person who came through Meta's window can take the permission back; a system user is nobody's.
+    user_id = proven.user_id if claim.method == "embedded" else None
+    facts = {"waba_id": waba_id, "phone_number_id": phone_number_id, "meta_user_id": user_id}
+    _record(work, claim, "proof", **facts)
+    if "subscribe" not in claim.steps:
+        _subscribe(work, waba_id, token)
+        _record(work, claim, "subscribe")
+    number = _ready_number(work, claim, listed[phone_number_id]) if phone_number_id else None
+    account = proof.read_account(graph, waba_id, token)
+    stored = _store(work, claim, waba_id, user_id, account, number)
+    connected = Connected.model_validate(
+        {**stored, "signup_id": claim.signup_id, "warnings": account.warnings}
+    )
+    if number is None:
+        connected.status, connected.problem = "waiting", "number_missing"
+        connected.remedy = "Add a number to the account in WhatsApp Manager, then continue."
+    elif number.is_on_biz_app:
+        connected.warnings += _ask_phone_app(work, claim, number.id)
+    return connected
+
+
+def _record(work: Work, claim: _Claim, step: str, **facts: str | None) -> None:
+    work.database.rpc("record_signup", org_id=work.org_id, signup_id=claim.signup_id, step=step, facts=facts)
+
+
+def _store(
+    work: Work, claim: _Claim, waba_id: str, user_id: str | None, account: Account, number: Number | None
+) -> dict[str, object]:
+    connection = {
+        "signup_id": claim.signup_id,
+        "waba_id": waba_id,
+        "meta_user_id": user_id,
+        "account": account.as_stored(number),
+    }
+    if number:
+        connection["number"] = number.as_stored()
+    return work.database.rpc("finish_connect", org_id=work.org_id, connection=connection)
+
+
+def _subscribe(work: Work, waba_id: str, token: str) -> None:
+    with proof.step("subscribe", "subscribing to the account's webhooks"):
+        work.graph.post(f"{waba_id}/subscribed_apps", token)
+        apps = list(work.graph.pages(f"{waba_id}/subscribed_apps", token))
+    ids = {str(app.get("id") or (app.get("whatsapp_business_api_data") or {}).get("id")) for app in apps}
+    if proof.own_app_id(work.settings) not in ids:
+        raise Stopped(
+            502, "Meta did not confirm the subscription to the account's webhooks.", "Try again in a minute.",
+            "connect_subscribe", step="subscribe",
+        )  # fmt: skip
+
+
+def _ready_number(work: Work, claim: _Claim, listed: dict[str, object]) -> Number:
+    """Give the number once it can send: registered by Flow, by somebody before, or by the phone's app."""
+    number = proof.read_number(work.graph, listed, claim.token)
+    if number.is_on_biz_app is None and claim.event == _PHONE_APP_EVENT:
+        number.is_on_biz_app = True
+    if not number.is_registered:
+        _register(work, claim, number)
+        _record(work, claim, "register")
+        # What registering changed: where the number runs, and its throughput.
+        number = proof.read_number(work.graph, listed, claim.token)
+    return number
+
+
+def _register(work: Work, claim: _Claim, number: Number) -> None:
+    pin = work.database.rpc("signup_pin", org_id=work.org_id, signup_id=claim.signup_id)["pin"]
+    given = {"messaging_product": "whatsapp", "pin": pin}
+    with proof.step("register", "registering the number"):
+        try:
+            work.graph.post(f"{number.id}/register", claim.token, given)
+        except GraphError as error:
+            if error.code not in _REGISTER_REMEDIES:
+                raise
+            slug, problem, remedy = _REGISTER_REMEDIES[error.code]
+            raise Stopped(409, problem, remedy, slug, step="register") from error
+
+
+def _ask_phone_app(work: Work, claim: _Claim, phone_number_id: str) -> list[str]:
+    """Ask for what the phone's app knows. The number is connected already: what fails here is a warning."""
+    warnings = []
+    for step, kind in _PHONE_APP_DATA.items():
+        if step in claim.steps:
+            continue
+        given = {"messaging_product": "whatsapp", "sync_type": kind}
+        try:
+            with proof.step(step, f"handing over the phone app's {step}"):
+                try:
+                    work.graph.post(f"{phone_number_id}/smb_app_data", claim.token, given)
+                except GraphError as error:
+                    if not {error.code, error.subcode} & set(_ASKED_ALREADY):
+                        raise
+        except Stopped as stopped:
+            stopped.remedy = "Continue this sign-up within 24 hours; afterwards Meta hands nothing over."
+            _note(work, claim.signup_id, stopped)
+            warnings.append(f"{stopped.problem} {stopped.remedy}")
+        else:
+            _record(work, claim, step)
+    return warnings

@@ -5,7 +5,7 @@ does not start beside a Supabase that is elsewhere. Production code never import
 
 The outside world, at the addresses of `META_GRAPH_URL` and `INDIAMART_URL`:
 
-    /v26.0/{phone_number_id}/messages · media · register · deregister
+    /v26.0/{phone_number_id}/messages · media · register · deregister · smb_app_data
     /v26.0/{waba_id}/message_templates · phone_numbers · subscribed_apps
     GET /v26.0/{waba_id, phone_number_id or media_id};  DELETE /v26.0/{user_id}/permissions
     /v26.0/oauth/access_token · debug_token
@@ -19,8 +19,8 @@ with its default, `client.py` a Python client:
 
     POST /meta/accounts        {waba_id, name?, currency?, timezone_id?, token?, user_id?, subscribed?,
       numbers: [{phone_number_id, display_phone, verified_name?, registered?, pin?, coexistence?,
-      messages_per_second?}], templates: [{name, language?, category?, status?, parameter_format?,
-      body? | components?}]}; idempotent. GET lists
+      messages_per_second?, is_verified?, name_status?, limit_tier?}], templates: [{name, language?,
+      category?, status?, parameter_format?, body? | components?}]}; idempotent. GET lists
     GET  /meta/sends           ?after=ORDER ?since=EPOCH ?limit ?to ?callback ?phone_number_id ?template:
       {sends: [{order, wamid, phone_number_id, to, type, template, text, callback, accepted_at, body,
       statuses: [{status, at, code?}]}], last, counters}
@@ -37,14 +37,16 @@ with its default, `client.py` a Python client:
     POST /meta/templates       {waba_id, name, language?, status, reason?}: a review's end, told by webhook
     POST /meta/review          {after_ms? (null: never), status?, reason?, creations_per_hour?,
                                most_templates?}: how reviews end by themselves, and Meta's limits
-    POST /meta/code            {waba_ids, user_id?}: {code, user_id}, good once and for 30 seconds
+    POST /meta/code            {waba_ids, user_id?, scopes?, names_targets?, age_seconds?}: {code, user_id},
+      good once and for 30 seconds
     POST /meta/change          {id of an account, a number or a token; properties}: what checks look at
     GET  /meta/managed         {managed: [{method, path, at}]}: the management calls that came
-    POST /meta/faults          {kind, phone_number_id?, endpoint?, count? | probability?, seed?, code?,
+    POST /meta/faults          {kind, phone_number_id?, endpoint?, call?, count? | probability?, seed?, code?,
       subcode?, http_status?, details?, ms?, copies?, accepted?}; GET lists, DELETE ends. Kinds: error,
       http_500 (accepted: after taking the message), latency, lost_answer (taken, connection closed),
       dropped (not taken), failed_status, no_statuses, delay_statuses, duplicate_webhooks,
-      reorder_webhooks, webhook_outage (ms)
+      reorder_webhooks, webhook_outage (ms). phone_number_id: of a management call, the object that it names;
+      call: the last part of its address, alone or with the method ("POST subscribed_apps")
 
     POST /indiamart/keys       {key, seller?, state? live|expired|replaced, created_at?, hold_seconds?,
       push_url?}; GET lists

@@ -68,6 +68,7 @@ def create_sandbox(config: Config) -> Flask:
         management,
         media,
         meta,
+        phone_app,
         template_calls,
         tokens,
     )
@@ -98,6 +99,7 @@ def create_sandbox(config: Config) -> Flask:
         media.bp,
         media.control,
         meta.bp,
+        phone_app.bp,
         template_calls.bp,
         tokens.bp,
     ):

@@ -200,9 +200,10 @@ class SandboxControl:
         """Changes how reviews of templates end by themselves; see `models.Review`."""
         return self._call("POST", "/meta/review", change)
 
-    def signup_code(self, *waba_ids: str, user_id: str | None = None) -> str:
-        """Ends an Embedded Signup; gives the code, good once and for 30 seconds."""
-        return str(self._call("POST", "/meta/code", {"waba_ids": list(waba_ids), "user_id": user_id})["code"])
+    def signup_code(self, *waba_ids: str, user_id: str | None = None, **more: object) -> str:
+        """Ends an Embedded Signup; gives the code, good once and for 30 seconds. See `models.CodeRequest`."""
+        given = {"waba_ids": list(waba_ids), "user_id": user_id, **more}
+        return str(self._call("POST", "/meta/code", given)["code"])
 
     def change(self, name: str, **properties: object) -> JsonObject:
         """Changes properties of an account, a number or a token; see `models` for their names."""

@@ -12,6 +12,7 @@ from workers.sandbox.models import (
     Account,
     Behaviour,
     BehaviourChange,
+    Code,
     CodeRequest,
     Inbound,
     JsonObject,
@@ -211,9 +212,9 @@ def signup_code() -> Answer:
         if missing := [w for w in given.waba_ids if w not in state.accounts]:
             return refused(f"No such account: {missing[0]}.", "account_unknown")
         code = "AQ" + digest("code", state.nonce, len(state.codes))
-        user_id = given.user_id or number_of(15, "user", *given.waba_ids)
-        state.codes[code] = (time.time(), given.waba_ids, user_id, False)
-        return jsonify({"code": code, "user_id": user_id, "expires_in": 30})
+        given.user_id = given.user_id or number_of(15, "user", *given.waba_ids)
+        state.codes[code] = Code(given=given, made_at=time.time() - given.age_seconds)
+        return jsonify({"code": code, "user_id": given.user_id, "expires_in": 30})
 
 
 @bp.route("/faults", methods=["GET", "POST", "DELETE"])

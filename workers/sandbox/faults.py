@@ -33,14 +33,22 @@ class Faults(Generic[F]):
         with self._lock:
             self._rules.clear()
 
-    def take(self, kinds: Collection[str], target: str | None, endpoint: str | None = None) -> F | None:
-        """Gives the first rule of these kinds that fires for this target, and uses it up by one."""
+    def take(
+        self,
+        kinds: Collection[str],
+        target: str | None,
+        endpoint: str | None = None,
+        calls: Collection[str] = (),
+    ) -> F | None:
+        """Gives the first rule of these kinds that fires for this target and call, and uses it up by one."""
         with self._lock:
             for rule, random in self._rules:
                 meant = rule.phone_number_id if isinstance(rule, MetaFault) else rule.key
                 if rule.kind not in kinds or meant not in (None, target):
                     continue
                 if endpoint and isinstance(rule, MetaFault) and rule.endpoint != endpoint:
+                    continue
+                if isinstance(rule, MetaFault) and rule.call and rule.call not in calls:
                     continue
                 fired = self._fired.get(rule.id, 0)
                 if rule.count is not None and fired >= rule.count:

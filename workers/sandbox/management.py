@@ -26,19 +26,37 @@ def faults_first() -> Answer | None:
     """Lets faults that were ordered for management calls happen."""
     sandbox = the_sandbox()
     target = str((request.view_args or {}).get("object_id", "")) or None
+    last = request.path.rsplit("/", 1)[-1]
+    calls = (last, f"{request.method} {last}")
     with sandbox.meta.lock:
         sandbox.meta.calls["management"] += 1
         path = request.path.removeprefix("/").partition("/")[2]
         sandbox.meta.managed.append({"method": request.method, "path": path, "at": time.time()})
-    slow = sandbox.meta_faults.take({"latency"}, target, "management")
+    slow = sandbox.meta_faults.take({"latency"}, target, "management", calls)
     if slow:
         time.sleep(slow.ms / 1000)
-    fault = sandbox.meta_faults.take({"error", "http_500", "dropped", "lost_answer"}, target, "management")
+    kinds = {"error", "http_500", "dropped", "lost_answer"}
+    fault = sandbox.meta_faults.take(kinds, target, "management", calls)
     if fault is None:
+        return None
+    if fault.kind == "lost_answer":
+        g.is_lost = True
         return None
     if fault.kind == "error":
         raise GraphError(fault.code, fault.details, subcode=fault.subcode, status=fault.http_status)
     return ("", 500) if fault.kind == "http_500" else hang_up()
+
+
+@bp.after_request
+def lose_answer(answer: Response) -> Response:
+    """Counts what was carried out; closes the connection after it, if that was ordered."""
+    sandbox = the_sandbox()
+    if request.method != "GET" and answer.status_code == 200:
+        with sandbox.meta.lock:
+            sandbox.meta.calls[f"{request.method} {request.path.rsplit('/', 1)[-1]}"] += 1
+    if g.get("is_lost"):
+        hang_up()
+    return answer
 
 
 def parameters() -> JsonObject:
@@ -66,7 +84,7 @@ def number_object(number: Number) -> JsonObject:
         "name_status": number.name_status,
         "quality_rating": number.quality_rating,
         "status": number.status or ("CONNECTED" if number.registered else "PENDING"),
-        "code_verification_status": "VERIFIED",
+        "code_verification_status": "VERIFIED" if number.is_verified else "NOT_VERIFIED",
         "platform_type": "CLOUD_API" if number.registered else "NOT_APPLICABLE",
         "is_on_biz_app": number.coexistence,
         "is_pin_enabled": number.pin is not None,
@@ -150,6 +168,8 @@ def register(object_id: str) -> Response:
             raise invalid("'pin' must be a 6-digit string")
         if number.coexistence:
             raise GraphError(100, message=ON_THE_PHONE)
+        if not number.is_verified:
+            raise GraphError(133006, "The number has to be verified first")
         if number.pin not in (None, pin):
             message = "(#133005) Two-step verification PIN Mismatch"
             raise GraphError(133005, "The PIN does not match", message=message)

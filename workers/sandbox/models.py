@@ -50,6 +50,8 @@ class Number(Strict):
     name_status: str = "APPROVED"
     limit_tier: str = "TIER_2K"
     health_status: JsonObject = {"can_send_message": "AVAILABLE", "entities": []}
+    is_verified: bool = True
+    asked: list[str] = []
 
     @property
     def digits(self) -> str:
@@ -76,8 +78,11 @@ class Account(Strict):
     business_verification: str = "verified"
 
 
+SCOPES = ("whatsapp_business_management", "whatsapp_business_messaging")
+
+
 class Token(Strict):
-    """An access token: a business token, or a system user's."""
+    """An access token: a business token, or a system user's; it may name no targets, or lack a permission."""
 
     token: str
     user_id: str
@@ -86,7 +91,8 @@ class Token(Strict):
     issued_at: int = 0
     expires_at: int = 0
     data_access_expires_at: int = 0
-    scopes: list[str] = ["whatsapp_business_management", "whatsapp_business_messaging"]
+    scopes: list[str] = list(SCOPES)
+    names_targets: bool = True
 
     def is_live(self, now: float) -> bool:
         """Says whether the token may be used: not withdrawn, not expired."""
@@ -130,6 +136,7 @@ class MetaFault(Strict):
     kind: MetaFaultKind
     phone_number_id: str | None = None
     endpoint: Literal["messages", "management", "media"] = "messages"
+    call: str | None = None
     count: int | None = Field(default=None, ge=1)
     probability: float | None = Field(default=None, gt=0, le=1)
     seed: int = 0
@@ -199,6 +206,8 @@ class Review(Strict):
     reason: str = "NONE"
     creations_per_hour: int = Field(default=100, ge=0)
     most_templates: int = Field(default=250, ge=0)
+
+
 class Change(Strict):
     """Other properties of an account (by its WABA id), a number (by its id) or a token (by itself)."""
 
@@ -207,10 +216,21 @@ class Change(Strict):
 
 
 class CodeRequest(Strict):
-    """An Embedded Signup that ended well: which accounts the business shared."""
+    """An Embedded Signup that ended well: which accounts the business shared, and what for."""
 
     waba_ids: list[str] = Field(min_length=1)
     user_id: str | None = None
+    scopes: list[str] = list(SCOPES)
+    names_targets: bool = True
+    age_seconds: float = Field(default=0, ge=0)
+
+
+class Code(Strict):
+    """A code of Embedded Signup: good once, for a while, for these accounts."""
+
+    given: CodeRequest
+    made_at: float
+    is_used: bool = False
 
 
 class IndiaMartKey(Strict):

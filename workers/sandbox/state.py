@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import RLock
 
-from workers.sandbox.models import Account, Behaviour, JsonObject, Number, Review, Template, Token
+from workers.sandbox.models import Account, Behaviour, Code, JsonObject, Number, Review, Template, Token
 
 DAY = 86400
 PAIR_BURST, PAIR_SECONDS = 45, 6.0
@@ -91,7 +91,7 @@ class MetaState:
         self.accounts: dict[str, Account] = {}
         self.numbers: dict[str, Number] = {}
         self.tokens: dict[str, Token] = {}
-        self.codes: dict[str, tuple[float, list[str], str, bool]] = {}
+        self.codes: dict[str, Code] = {}
         self.sends: list[Send] = []
         self.by_callback: Counter[str] = Counter()
         self.calls: Counter[str] = Counter()
@@ -163,6 +163,7 @@ class MetaState:
         number = number.model_copy(update={"waba_id": account.waba_id})
         if known:
             number.registered, number.pin = known.registered or number.registered, known.pin or number.pin
+            number.asked = known.asked or number.asked
         self.numbers[number.phone_number_id] = number
         others = [n for n in account.numbers if n.phone_number_id != number.phone_number_id]
         account.numbers = [*others, number]

@@ -7,12 +7,13 @@ from flask import Blueprint, Response, jsonify, request
 from workers.sandbox import auth
 from workers.sandbox.app import the_sandbox
 from workers.sandbox.graph_errors import GraphError, bad_token, invisible
-from workers.sandbox.management import faults_first, parameters
+from workers.sandbox.management import faults_first, lose_answer, parameters
 from workers.sandbox.models import JsonObject
 from workers.sandbox.state import digest
 
 bp = Blueprint("tokens", __name__)
 bp.before_request(faults_first)
+bp.after_request(lose_answer)
 CODE_SECONDS = 30
 
 
@@ -29,17 +30,17 @@ def access_token() -> Response:
         return jsonify({"access_token": whole, "token_type": "bearer"})
     state = sandbox.meta
     with state.lock:
-        code = str(given.get("code", ""))
-        if code not in state.codes:
+        code = state.codes.get(str(given.get("code", "")))
+        if code is None:
             raise GraphError(100, message="Invalid verification code format.")
-        made_at, waba_ids, user_id, used = state.codes[code]
-        if used:
+        if code.is_used:
             raise GraphError(100, message="This authorization code has been used.", subcode=36009)
-        if time.time() - made_at > CODE_SECONDS:
+        if time.time() - code.made_at > CODE_SECONDS:
             raise GraphError(100, message="This authorization code has expired.", subcode=36007)
-        state.codes[code] = (made_at, waba_ids, user_id, True)
-        token = "EAAG" + digest("token", code)
-        state.put_token(token, waba_ids, user_id)
+        code.is_used = True
+        token = "EAAG" + digest("token", given["code"])
+        made = state.put_token(token, code.given.waba_ids, code.given.user_id)
+        made.scopes, made.names_targets = code.given.scopes, code.given.names_targets
         state.save()
     return jsonify({"access_token": token, "token_type": "bearer"})
 
@@ -61,7 +62,8 @@ def debug_token() -> Response:
         data |= {"is_valid": token.is_live(time.time())}
         data |= {"issued_at": token.issued_at, "user_id": token.user_id}
         data["scopes"] = [*token.scopes, "public_profile"] if token.is_valid else []
-        shared = [{"scope": s, "target_ids": token.waba_ids} for s in token.scopes]
+        targets = {"target_ids": token.waba_ids} if token.names_targets else {}
+        shared: list[JsonObject] = [{"scope": s, **targets} for s in token.scopes]
         data["granular_scopes"] = shared if token.is_valid else []
         if not token.is_valid:
             data["error"] = {"code": 190, "subcode": 458, "message": "The user has not authorized."}
