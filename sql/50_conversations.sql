@@ -369,6 +369,7 @@ create function private.mark_read(org_id uuid, conversation_id uuid) returns voi
 as $$
 begin
   perform private.require_role(mark_read.org_id, 'agent');
+  perform private.signal_read(mark_read.org_id, mark_read.conversation_id);
   update public.conversations c set unread_count = 0
    where c.org_id = mark_read.org_id and c.id = mark_read.conversation_id;
   if not found then

@@ -31,6 +31,7 @@ create table private.send_lanes (
   message_id       bigint,
   pair_tokens      numeric(8, 3) not null default 45,
   pair_refilled_at timestamptz not null default now(),
+  is_held          boolean not null default false,
   primary key (org_id, conversation_id),
   constraint lane_is_of_a_conversation foreign key (org_id, conversation_id)
     references public.conversations (org_id, id) on delete cascade,
@@ -48,8 +49,11 @@ comment on column private.send_lanes.late_lease is 'The lease that ran out over 
 comment on column private.send_lanes.message_id is 'The message under way, or the uncertain one that holds the lane for a minute.';
 comment on column private.send_lanes.pair_tokens is 'Bucket of Meta''s pair limit: 45 at once, then one message in 6 seconds to one person.';
 comment on column private.send_lanes.pair_refilled_at is 'When pair_tokens was last counted.';
+comment on column private.send_lanes.is_held is
+  'Waits for Meta''s messaging limit until next_at; the person''s own message, or a higher limit, ends that early.';
 create index send_lanes_due on private.send_lanes (org_id, number_id, next_at);
 create index send_lanes_leased on private.send_lanes (next_at) where lease is not null;
+create index send_lanes_held on private.send_lanes (org_id, conversation_id) where is_held;
 alter table private.send_lanes enable row level security;
 
 ------------------------------------------------------------------------------------------------

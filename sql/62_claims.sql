@@ -41,6 +41,7 @@ declare
   v_orgs     uuid[];
   v_threads  uuid[];
   v_heads    jsonb;
+  v_limited  boolean;
   v_messages jsonb;
   v_tokens   jsonb := '{}';
   v_token    text;
@@ -94,8 +95,13 @@ begin
 
   if v_orgs is not null then
     -- A second statement on purpose: it sees what other dispatchers committed before the lanes were locked (supabase.md §9).
-    select jsonb_agg(jsonb_build_object('org_id', k.org_id, 'conversation_id', k.conversation_id, 'message_id', m.id,
+    select bool_or(a.messaging_limit is not null),
+           jsonb_agg(jsonb_build_object('org_id', k.org_id, 'conversation_id', k.conversation_id, 'message_id', m.id,
              'account_id', a.id, 'phone_number_id', n.phone_number_id,
+             'tier', case when a.messaging_limit is not null and m.kind = 'template'
+                           and (c.window_expires_at is null or c.window_expires_at <= now())
+                          then jsonb_build_object('portfolio', coalesce(a.business_id, a.id::text), 'limit', a.messaging_limit,
+                                                  'contact_id', c.contact_id) end,
              'refusal', case
                when m.id is null then null
                when m.kind <> 'template' and (c.window_expires_at is null or c.window_expires_at <= now())
@@ -114,7 +120,7 @@ begin
                                 else jsonb_build_object('recipient', p.user_id) end
                         || case when m.context_wamid is not null
                                 then jsonb_build_object('context', jsonb_build_object('message_id', m.context_wamid)) else '{}' end
-                        || m.body)) into v_heads
+                        || m.body)) into v_limited, v_heads
       from unnest(v_orgs, v_threads) k (org_id, conversation_id)
       join public.conversations c on (c.org_id, c.id) = (k.org_id, k.conversation_id)
       join public.contacts p on (p.org_id, p.id) = (c.org_id, c.contact_id)
@@ -149,23 +155,28 @@ begin
         v_tokens := v_tokens || jsonb_build_object(v_account.id::text, v_token);
       end if;
     end loop;
+    if v_limited then
+      v_heads := private.hold_over_limit(v_heads, v_dead);
+    end if;
 
     update public.messages m
        set status = coalesce(h.refusal ->> 'status', 'sending'),
-           attempts = m.attempts + 1,
-           error_code = case when h.refusal is not null then 0 end,
+           attempts = m.attempts + case when h.hold_until is null then 1 else 0 end,
+           error_code = case when h.refusal is not null and h.hold_until is null then 0 end,
            error_message = h.refusal ->> 'words',
            failed_at = case when h.refusal ->> 'status' = 'failed' then now() end
-      from jsonb_to_recordset(v_heads) h (org_id uuid, message_id bigint, account_id uuid, refusal jsonb)
+      from jsonb_to_recordset(v_heads) h (org_id uuid, message_id bigint, account_id uuid, refusal jsonb, hold_until timestamptz)
      where (m.org_id, m.id) = (h.org_id, h.message_id) and h.account_id <> all (v_dead);
     update private.send_lanes l
        set message_id = case when x.goes then x.message_id end,
            lease = case when x.goes then l.lease end,
-           next_at = case when x.goes then l.next_at when x.message_id is not null then now() end
+           next_at = case when x.goes then l.next_at when x.message_id is not null then coalesce(x.hold_until, now()) end,
+           is_held = x.hold_until is not null
       from (select h.*, coalesce(h.message_id is not null and h.refusal is null and h.account_id <> all (v_dead), false) as goes
-              from jsonb_to_recordset(v_heads) h (org_id uuid, conversation_id uuid, message_id bigint, account_id uuid, refusal jsonb)) x
+              from jsonb_to_recordset(v_heads) h (org_id uuid, conversation_id uuid, message_id bigint, account_id uuid, refusal jsonb,
+                                                  hold_until timestamptz)) x
      where (l.org_id, l.conversation_id) = (x.org_id, x.conversation_id);
-    select jsonb_agg(h - 'refusal' - 'conversation_id' order by (h ->> 'message_id')::bigint) into v_messages
+    select jsonb_agg(h - '{refusal,conversation_id,tier}'::text[] order by (h ->> 'message_id')::bigint) into v_messages
       from jsonb_array_elements(v_heads) h
      where h ->> 'message_id' is not null and h ->> 'refusal' is null and (h ->> 'account_id')::uuid <> all (v_dead);
   end if;
@@ -179,6 +190,7 @@ begin
                          where s.org_id = b.org_id and s.number_id = b.number_id and s.next_at is not null and s.lease is null
                          order by s.next_at limit 1) l;
   return jsonb_build_object('lease', v_lease, 'messages', coalesce(v_messages, '[]'), 'tokens', v_tokens,
+    'signals', exists (select from private.signals s where s.next_at <= now()),
     'wait_ms', case when v_wait is not null
                     then greatest(0, ceil(extract(epoch from v_wait - clock_timestamp()) * 1000)::bigint) end);
 end;
@@ -186,6 +198,6 @@ $$;
 comment on function worker.claim_messages is
   'Hands out at most batch messages under one lease: oldest first in a conversation, within the number''s throughput and the pair limit, '
   'window open or template, credentials live. Returns {lease, tokens: {account_id: token}, messages: [{message_id, org_id, account_id, '
-  'phone_number_id, payload}], wait_ms: until the next one is due, null when the outbox is empty}. Every claim must be answered by '
-  'worker.record_results before lease_seconds have passed, else its messages are uncertain.';
+  'phone_number_id, payload}], wait_ms: until the next one is due, null when the outbox is empty, signals: whether worker.claim_signals has '
+  'some}. What is over Meta''s messaging limit waits. Every claim must be answered by worker.record_results before lease_seconds have passed, else its messages are uncertain.';
 grant execute on function worker.claim_messages to service_role;

@@ -9,6 +9,8 @@ create function private.apply_error(org_id uuid, number_id uuid, conversation_id
 as $$
 #variable_conflict use_column
 begin
+  -- Who got nothing does not count towards Meta's messaging limit.
+  delete from private.tier_uses u where u.message_id = apply_error.message_id and u.org_id = apply_error.org_id;
   case (rule).action
   when 'pause_number' then
     update public.whatsapp_numbers n
@@ -194,15 +196,20 @@ declare
   v_count int := 0;
 begin
   for r in
-    select m.org_id, m.id, m.kind, m.resent_at, m.conversation_id, n.status <> 'disconnected' as is_live from public.messages m
+    select m.org_id, m.id, m.resent_at, m.conversation_id, n.status <> 'disconnected' as is_live,
+           case m.kind when 'template' then coalesce(s.uncertain_template, 'resend_once')
+                       else coalesce(s.uncertain_text, 'ask_person') end as choice,
+           m.kind = 'template' or c.window_expires_at > now() as may_go
+      from public.messages m
       join public.conversations c on (c.org_id, c.id) = (m.org_id, m.conversation_id)
       join public.whatsapp_numbers n on (n.org_id, n.id) = (c.org_id, c.number_id)
+      left join public.messaging_settings s on s.org_id = m.org_id
      where m.settle_at <= now() and m.status = 'uncertain'
      order by m.org_id, m.conversation_id, m.id limit 500
   loop
     -- Lane first, then message: the order that everybody keeps.
     perform from private.send_lanes l where l.org_id = r.org_id and l.conversation_id = r.conversation_id for update;
-    if r.kind = 'template' and r.resent_at is null and r.is_live
+    if r.choice = 'resend_once' and r.may_go and r.resent_at is null and r.is_live
        and exists (select from public.messages m where m.org_id = r.org_id and m.id = r.id and m.status = 'uncertain' and m.settle_at <= now()) then
       perform private.requeue(r.org_id, r.id);
     else
@@ -217,7 +224,8 @@ begin
 end;
 $$;
 comment on function private.settle_uncertain is
-  'Uncertain messages without a trace in time: a template is sent once more, a free-form message waits for a person.';
+  'Uncertain messages without a trace in time: sent once more, or left to a person, as the organization chose for templates and for the '
+  'rest; without a choice templates are sent once more.';
 
 create function private.resolve_uncertain(org_id uuid, message_id bigint, decision text) returns jsonb
   language plpgsql volatile security definer set search_path = ''

@@ -268,7 +268,8 @@ begin
   end if;
   v_plan.params := private.fill_template((lead).org_id, v_number.account_id, v_rule.template_name, v_plan.language,
                                          private.plain_mapping(v_rule.mapping), (lead).id, (contact).id);
-  v_plan.message := private.template_message((lead).org_id, v_number.account_id, v_rule.template_name, v_plan.language, v_plan.params);
+  v_plan.message := private.template_message((lead).org_id, v_number.account_id, v_rule.template_name, v_plan.language, v_plan.params,
+                                             v_number.phone_number_id);
   v_plan.send_at := plan_greeting.at + v_rule.delay;
   if v_settings.quiet_from is not null then
     v_plan.send_at := (select private.after_quiet(v_plan.send_at, v_settings.quiet_from, v_settings.quiet_to, o.time_zone)

@@ -124,7 +124,7 @@ begin
     from (select distinct q.org_id, q.wamid from private.parked_updates q
            where q.created_at > now() - interval '2 minutes'
              and exists (select from public.messages m where (m.org_id, m.wamid) = (q.org_id, q.wamid))) p;
-  if exists (select from private.send_lanes l where l.next_at <= now()) then
+  if exists (select from private.send_lanes l where l.next_at <= now()) or exists (select from private.signals s where s.next_at <= now()) then
     perform private.wake('dispatch');
   end if;
   if exists (select from public.lead_sources s
@@ -157,6 +157,8 @@ begin
   perform private.clean_signups();
   perform private.sweep_credentials();
   perform private.renew_media();
+  delete from private.signals s where s.created_at < now() - interval '2 days';
+  delete from private.tier_uses u where u.at < now() - interval '1 day';
   delete from private.parked_updates p where p.created_at < now() - interval '30 days';
   delete from private.template_writes w where w.begun_at < now() - interval '31 days';
   if to_regclass('cron.job_run_details') is not null then

@@ -21,6 +21,7 @@ from workers.database import Database
 from workers.errors import FlowError, Unavailable
 from workers.meta.graph import Graph
 from workers.settings import Settings
+from workers.signals import Signals
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -53,6 +54,7 @@ class Claim(BaseModel, extra="ignore"):
     messages: list[Claimed]
     tokens: dict[str, str]
     wait_ms: int | None = None
+    signals: bool = False
 
 
 @dataclass
@@ -98,11 +100,12 @@ class _Dispatcher:
     settings: Settings
     counts: Counts
     in_air: dict[Future[dict[str, object]], _Flight] = field(default_factory=dict)
+    signalling: Future[None] | None = None
 
     def drain(self) -> None:
         """Claim and send until the outbox has nothing due, or the time is up."""
         room = self.settings.flow_send_concurrency
-        with ThreadPoolExecutor(room, thread_name_prefix="send") as pool:
+        with ThreadPoolExecutor(room + 1, thread_name_prefix="send") as pool:
             try:
                 self._fill(pool, room)
             finally:  # what is in the air is reported also when nothing more can be claimed
@@ -118,6 +121,9 @@ class _Dispatcher:
             if len(self.in_air) < room and time.monotonic() < deadline:
                 claim = self._claim(room - len(self.in_air))
                 self._launch(pool, claim)
+                if claim.signals and (self.signalling is None or self.signalling.done()):
+                    signals = Signals(self.database, self.graph)
+                    self.signalling = pool.submit(signals.drain, deadline)
                 next_in = None if claim.wait_ms is None else claim.wait_ms / 1000
                 if claim.messages:
                     is_last_look = False

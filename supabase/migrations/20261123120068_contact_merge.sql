@@ -39,6 +39,8 @@ begin
        where l.org_id = merge_conversations.org_id and l.conversation_id = merge_conversations.kept;
     end if;
   end if;
+  update private.signals s set conversation_id = merge_conversations.kept
+   where s.org_id = merge_conversations.org_id and s.conversation_id = merge_conversations.gone;
   update public.messages m set conversation_id = merge_conversations.kept
    where m.org_id = merge_conversations.org_id and m.conversation_id = merge_conversations.gone;
   update public.scheduled_messages s set conversation_id = merge_conversations.kept

@@ -39,6 +39,17 @@ begin
    order by 1, 2, 3
   on conflict on constraint conversation_is_unique_per_number_and_contact do nothing;
 
+  if exists (select from private.send_lanes l where l.is_held) then
+    -- Who writes is inside the window: what waited for Meta's messaging limit may go. A lane that is in use looks by itself.
+    update private.send_lanes l set next_at = now(), is_held = false
+     where (l.org_id, l.conversation_id) in (
+       select h.org_id, h.conversation_id from private.send_lanes h
+         join public.conversations c on (c.org_id, c.id) = (h.org_id, h.conversation_id)
+        where h.is_held and h.lease is null and h.next_at is not null
+          and (c.org_id, c.number_id, c.contact_id) in (select x.org_id, x.number_id, x.contact_id from unnest(v_messages) x)
+        order by h.org_id, h.conversation_id for update of h skip locked);
+  end if;
+
   with threads as materialized (
     select c.org_id, c.id, c.number_id, c.contact_id from public.conversations c
      where (c.org_id, c.number_id, c.contact_id) in (select x.org_id, x.number_id, x.contact_id from unnest(v_messages) x

@@ -160,6 +160,11 @@ def test_an_empty_secret_is_wrong_use(
             {"params": ["name=Asha"]},
             id="one value",
         ),
+        pytest.param(
+            {"to": "IN.1", "message": {"kind": "location", "latitude": 13.1, "longitude": 80.2}},
+            {"message": {"kind": "location", "latitude": 13.1, "longitude": 80.2}},
+            id="any kind",
+        ),
     ],
 )
 def test_a_line_of_a_batch_becomes_an_item(line: dict[str, object], item: dict[str, object]) -> None:
@@ -179,6 +184,8 @@ def test_a_line_of_a_batch_becomes_an_item(line: dict[str, object], item: dict[s
         pytest.param(b'{"to": "+91", "text": "Hi", "txt": "x"}', "txt", id="unknown key"),
         pytest.param(b'{"to": "+91"}', "text or template", id="nothing to send"),
         pytest.param(b'{"to": "+91", "text": "a\\u0000b"}', "NUL", id="NUL"),
+        pytest.param(b'{"to": "+91", "text": "a", "message": {}}', "text or template", id="two at once"),
+        pytest.param(b'{"to": "+91", "message": {"a": ["\\u0000"]}}', "NUL", id="NUL deep inside"),
         pytest.param(b'{"to": "+91", "text": "\\ud800"}', "text", id="lone surrogate"),
     ],
 )

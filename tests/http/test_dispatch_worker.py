@@ -10,11 +10,12 @@ import httpx
 import psycopg
 import pytest
 
-from tests.business import Business, fresh_org, status
+from tests.business import Business, fresh_org, status, text
 from tests.database import LIMITS, Database
 from tests.http.recording import settings
 from workers import database as gateway
 from workers import dispatch
+from workers import signals as sender
 from workers.errors import FlowError, Unavailable
 
 ASHA = "+919810000011"
@@ -353,3 +354,93 @@ def test_message_that_is_due_soon_is_waited_for(run, business, meta):
     assert run()["accepted"] == 1
 
     assert business.message(message)["attempts"] == 2
+
+
+# Signals ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def signals(business):
+    """Queues a receipt, a typing indicator and a reaction; gives what is left of them."""
+    business.hear(text("wamid.asked", at=business.now() - 60))
+    thread = business.table("public.conversations")[0]["id"]
+    for kind in ("read", "typing", "reaction"):
+        business.db.execute(
+            "insert into private.signals (org_id, conversation_id, kind, wamid, emoji, next_at)"
+            " values (%s, %s, %s, 'wamid.asked', '👍', now())",
+            [business.org_id, thread, kind],
+        )
+    yield lambda: [s["kind"] for s in business.table("private.signals", "id") if s["next_at"]]
+    business.db.execute("delete from private.signals where org_id = %s", [business.org_id])
+
+
+def test_signals_are_told_in_the_same_run_as_messages(run, business, meta, signals, database):
+    (message,) = business.send(ASHA)
+    meta.answer = lambda body: (
+        httpx.Response(200, json={"success": True})
+        if "status" in body
+        else httpx.Response(200, json={"messages": [{"id": f"wamid.{body['type']}"}]})
+    )
+
+    counts = run()
+
+    assert counts == {"claimed": 1, "accepted": 1, "other": 0, "more": False}
+    told = [body for body in meta.sent if body.get("type") != "template"]
+    assert len(told) == 3
+    assert [body["typing_indicator"] for body in told if "typing_indicator" in body] == [{"type": "text"}]
+    assert [body["reaction"]["emoji"] for body in told if "reaction" in body] == ["👍"]
+    assert business.message(message)["status"] == "sent"
+    assert signals() == []
+    assert database.calls.count("claim_signals") == 2
+
+
+def test_run_without_signals_asks_for_none(run, business, database):
+    business.send(ASHA)
+
+    run()
+
+    assert "claim_signals" not in database.calls
+
+
+@pytest.mark.parametrize("trouble", [*LOST, *UNREACHABLE])
+def test_signal_whose_answer_was_lost_is_due_again_and_typing_is_not(run, business, meta, signals, trouble):
+    def lose(_body):
+        if isinstance(trouble, Exception):
+            raise trouble
+        return trouble
+
+    meta.answer = lose
+
+    run()
+
+    assert len(meta.sent) == 3
+    assert signals() == ["read", "reaction"]
+
+
+def test_signal_that_meta_refuses_is_judged_by_the_table(run, business, meta, signals):
+    refused = {"error": {"code": 131009, "message": "Parameter value is not valid"}}
+    meta.answer = lambda _body: httpx.Response(400, json=refused)
+
+    run()
+
+    assert signals() == []
+
+
+def test_signal_that_would_start_late_is_given_back(run, business, meta, signals, monkeypatch):
+    monkeypatch.setattr(sender, "START_WITHIN", -1.0)
+
+    run(FLOW_JOB_SECONDS="1")
+
+    assert meta.sent == []
+    assert signals() == ["read", "typing", "reaction"]
+
+
+def test_trouble_with_signals_stops_no_message(run, business, meta, signals, database):
+    (message,) = business.send(ASHA)
+    database.failures["claim_signals"] = [Unavailable(detail="timeout")]
+    done = httpx.Response(200, json={"success": True})
+    meta.answer = lambda body: meta.accept(body) if body.get("type") == "template" else done
+
+    run()
+
+    assert business.message(message)["status"] == "sent"

@@ -121,8 +121,10 @@ ACCEPTED: list[Any] = [
     pytest.param({"to": "+91 90000 00011", **TEXT}, id="a number with spaces"),
     pytest.param({"type": "image", "image": {"link": "https://x.example/i.png", "caption": "A"}}, id="image"),
     pytest.param({"type": "location", "location": {"latitude": 13.1, "longitude": 80.2}}, id="location"),
-    pytest.param({"type": "reaction", "reaction": {"message_id": "wamid.A", "emoji": ""}}, id="reaction"),
-    pytest.param({"type": "contacts", "contacts": [{"name": {"formatted_name": "Ravi"}}]}, id="contacts"),
+    pytest.param(
+        {"type": "contacts", "contacts": [{"name": {"formatted_name": "Ravi", "first_name": "Ravi"}}]},
+        id="contacts",
+    ),
     pytest.param(
         {
             "type": "interactive",
@@ -190,6 +192,20 @@ def test_free_text_outside_the_window_is_accepted_and_then_fails(sandbox: Runnin
     sandbox.settle()
     [status] = sandbox.receiver.statuses()
     assert (status["status"], status["errors"][0]["code"]) == ("failed", 131047)
+
+
+def test_a_receipt_typing_and_a_reaction_are_noted_and_have_no_statuses(sandbox: RunningSandbox) -> None:
+    typing = {"typing_indicator": {"type": "text"}}
+    sandbox.send(status="read", message_id="wamid.A")
+    sandbox.send(status="read", message_id="wamid.A", **typing)
+    sandbox.send(type="reaction", reaction={"message_id": "wamid.A", "emoji": ""})
+    wrong = sandbox.send(status="read", message_id="wamid.A", typing_indicator={"type": "voice"})
+
+    assert wrong.status_code == 400
+    noted = [(s["kind"], s["message_id"], s.get("emoji")) for s in sandbox.control.signals()]
+    assert noted == [("read", "wamid.A", None), ("typing", "wamid.A", None), ("reaction", "wamid.A", "")]
+    assert sandbox.control.wait_until_idle()
+    assert sandbox.receiver.statuses() == []
 
 
 def test_a_reaction_opens_no_window(sandbox: RunningSandbox) -> None:

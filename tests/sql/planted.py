@@ -146,5 +146,23 @@ def plant(db: Database, org_id: UUID, member_id: UUID, number: int) -> Planted:
         "insert into public.whatsapp_signups (org_id, method, status, waba_id) values (%s, 'token', 'waiting', %s) returning id",
         org_id, ids["waba_id"],
     )  # fmt: skip
-    marks = {str(value) for name, value in ids.items() if name != "message_id"} | {token, key, buyer, phone}
+    db.execute("insert into public.messaging_settings (org_id) values (%s)", [org_id])
+    db.execute(
+        "insert into private.signals (org_id, conversation_id, kind, wamid) values (%s, %s, 'reaction', 'wamid.planted')",
+        [org_id, ids["conversation_id"]],
+    )
+    db.execute(
+        "insert into private.tier_portfolios (org_id, portfolio) values (%s, %s)", [org_id, f"tier.{org_id}"]
+    )
+    db.execute(
+        "insert into private.tier_uses (org_id, portfolio, contact_id, at) values (%s, %s, %s, now())",
+        [org_id, f"tier.{org_id}", lead["contact_id"]],
+    )
+    ids["signal_id"] = db.value("select id from private.signals where org_id = %s", org_id)
+    marks = {str(value) for name, value in ids.items() if name not in ("message_id", "signal_id")} | {
+        token,
+        key,
+        buyer,
+        phone,
+    }
     return Planted(org_id, ids, marks)

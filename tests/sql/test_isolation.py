@@ -28,6 +28,7 @@ AGENTS = {
     "preview_template",
     "start_upload", "retry_media",
     "whatsapp_status",
+    "send_message", "start_conversation", "show_typing", "react",
 }  # fmt: skip
 ADMINS = {
     "rename_organization", "invite_member", "revoke_invitation", "set_member_role", "remove_member",
@@ -35,6 +36,7 @@ ADMINS = {
     "save_greeting_rule", "delete_greeting_rule", "order_greeting_rules", "resume_greeting", "set_quiet_hours", "greeting_dry_run",
     "save_quick_reply", "delete_quick_reply",  # shared ones, as planted; a personal one is its owner's
     "begin_signup", "use_signup", "cancel_signup",
+    "set_messaging_settings", "resume_number",
 }  # fmt: skip
 OWNERS = {"transfer_ownership"}
 

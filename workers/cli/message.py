@@ -27,6 +27,14 @@ def _sendable(value: str) -> str:
     return value
 
 
+def _all_sendable(value: object) -> object:
+    if isinstance(value, dict):
+        return {_sendable(str(key)): _all_sendable(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_all_sendable(part) for part in value]
+    return _sendable(value) if isinstance(value, str) else value
+
+
 Text = Annotated[str, AfterValidator(_sendable)]
 Params = list[Text] | dict[Text, Text]
 
@@ -43,13 +51,14 @@ class Message(BaseModel):
     language: Text | None = None
     param: Params | Text | None = None
     params: Params | None = None
+    message: Annotated[dict[str, object] | None, AfterValidator(_all_sendable)] = None
     client_token: UUID = Field(default_factory=uuid4)
 
     @model_validator(mode="after")
     def is_one_kind(self) -> "Message":
-        """Check that it is a text or a template, not both."""
-        if (self.text is None) == (self.template is None):
-            raise ValueError("give either text or template")
+        """Check that it is a text, a template or a message of any kind, and only one of them."""
+        if [self.text, self.template, self.message].count(None) != 2:
+            raise ValueError("give one of text or template, or message")
         if (self.template is None) != (self.language is None):
             raise ValueError("language belongs to template, and a template needs one")
         if self.template is None and (self.param is not None or self.params is not None):
@@ -63,6 +72,8 @@ class Message(BaseModel):
         item: dict[str, object] = {"to": self.to, "client_token": str(self.client_token)}
         if self.sender is not None:
             item["from"] = self.sender
+        if self.message is not None:
+            return item | {"message": self.message}
         if self.text is not None:
             return item | {"text": self.text}
         return item | {"template": self.template, "language": self.language, "params": self._values()}
@@ -105,7 +116,8 @@ def send(
     org_id: UUID, to: str | None, sender: str | None, text: str | None, template: str | None,
     language: str | None, param: tuple[str, ...], *, batch_stdin: bool,
 ) -> Result:  # fmt: skip
-    """Queue a message, or with --batch-stdin many: to, from, text, template, language, param on each line.
+    """Queue a message, or with --batch-stdin many: to, from, text, template, language, param on each line,
+    or message: an object of any kind, as public.send_message takes it.
 
     A line may name a client_token (a UUID): the same token again is the same message, so a batch that
     stopped half way can be sent again.

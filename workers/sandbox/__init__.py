@@ -24,6 +24,8 @@ with its default, `client.py` a Python client:
     GET  /meta/sends           ?after=ORDER ?since=EPOCH ?limit ?to ?callback ?phone_number_id ?template:
       {sends: [{order, wamid, phone_number_id, to, type, template, text, callback, accepted_at, body,
       statuses: [{status, at, code?}]}], last, counters}
+    GET  /meta/signals         {signals: [{kind: read|typing|reaction, message_id, phone_number_id, at, to?,
+      emoji?}]}, oldest first
     GET  /meta/counters        {calls, accepted, rejected by code, duplicates by callback, webhooks: {…}}
     POST /meta/inbound         {phone_number_id, from, name?, text | message, timestamp?, hide_phone?}
     POST /meta/media           {phone_number_id, mime_type?, content? (base64), trick?, count?, address?,

@@ -115,6 +115,10 @@ class SandboxControl:
         found = self._call("GET", "/meta/sends", after=after, since=since, to=to, callback=callback)
         return [Send.model_validate(send) for send in found["sends"]]
 
+    def signals(self) -> list[JsonObject]:
+        """Lists the read receipts, typing indicators and reactions that came."""
+        return list(self._call("GET", "/meta/signals")["signals"])
+
     def counters(self) -> Counters:
         """Gives the counters."""
         return Counters.model_validate(self._call("GET", "/meta/counters"))

@@ -78,6 +78,13 @@ def sends() -> Response:
         return jsonify({"sends": found, "last": last, "counters": counters()})
 
 
+@bp.get("/signals")
+def signals() -> Response:
+    """Lists read receipts, typing indicators and reactions, oldest first."""
+    with the_sandbox().meta.lock:
+        return jsonify({"signals": the_sandbox().meta.signals})
+
+
 def counters() -> JsonObject:
     """Counts what happened. The caller holds the lock."""
     state = the_sandbox().meta

@@ -67,8 +67,17 @@ def _mark_read(sandbox: Sandbox, number: Number, body: JsonObject) -> Response:
         raise required("message_id")
     if not message_id.startswith("wamid."):
         raise invalid("Message ID is not valid")
+    typing = body.get("typing_indicator")
+    if typing is not None and typing != {"type": "text"}:
+        raise invalid("'typing_indicator.type' must be text")
     sandbox.meta.reads.append({"phone_number_id": number.phone_number_id, **body})
+    _note_signal(sandbox, number, "typing" if typing else "read", message_id)
     return jsonify({"success": True})
+
+
+def _note_signal(sandbox: Sandbox, number: Number, kind: str, message_id: str, **more: str) -> None:
+    signal = {"kind": kind, "message_id": message_id, "phone_number_id": number.phone_number_id, **more}
+    sandbox.meta.signals.append({**signal, "at": time.time()})
 
 
 def _accept(sandbox: Sandbox, number: Number, body: JsonObject) -> JsonObject:
@@ -106,6 +115,10 @@ def _accept(sandbox: Sandbox, number: Number, body: JsonObject) -> JsonObject:
     state.sends.append(sent)
     if sent.callback is not None:
         state.by_callback[sent.callback] += 1
+    if kind == "reaction":  # free, and nobody is told of its delivery
+        reaction = body["reaction"]
+        _note_signal(sandbox, number, kind, reaction["message_id"], emoji=reaction["emoji"], to=to)
+        return _accepted(sandbox, body, sent)
     failed = sandbox.meta_faults.take({"failed_status"}, number.phone_number_id)
     customers.follow(state, sandbox.webhooks, number, sent, template, failed.code if failed else None)
     return _accepted(sandbox, body, sent)

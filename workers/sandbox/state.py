@@ -98,6 +98,7 @@ class MetaState:
         self.rejected: Counter[str] = Counter()
         self.reads: list[JsonObject] = []
         self.managed: list[JsonObject] = []
+        self.signals: list[JsonObject] = []
         self.media: dict[str, JsonObject] = {}
         self.windows: dict[tuple[str, str], list[tuple[float, bool]]] = {}
         self.entry_points: dict[tuple[str, str], float] = {}

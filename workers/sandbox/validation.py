@@ -10,6 +10,8 @@ PHONE = re.compile(r"^\+?[0-9][0-9 ()\-.]{5,23}$")
 BSUID = re.compile(r"^[A-Z]{2}\.[A-Za-z0-9]{1,128}$")
 MEDIA = ("image", "video", "audio", "document", "sticker")
 MEDIA_KEYS = {"id", "link", "caption", "filename", "provider", "voice"}
+CARD_KEYS = {"name", "phones", "emails", "urls", "addresses", "org", "birthday"}
+REQUESTS = {"location_request_message": "send_location", "request_contact_info": "request_contact_info"}
 INTERACTIVE = ("button", "list", "cta_url", "flow", "location_request_message", "request_contact_info")
 
 
@@ -94,6 +96,24 @@ def check_media(kind: str, content: JsonObject, has_media: Callable[[str], bool]
             raise GraphError(100, message=f'(#100) Unexpected key "caption" on param "{kind}".')
         if not isinstance(caption, str) or len(caption) > 1024:
             raise too_long(f"{kind}['caption']", 1024)
+    for key, only in (("filename", "document"), ("voice", "audio")):
+        if key in content and kind != only:
+            raise GraphError(100, message=f'(#100) Unexpected key "{key}" on param "{kind}".')
+
+
+def only(content: JsonObject, name: str, keys: set[str]) -> None:
+    """Refuses keys that Meta does not know."""
+    for key in content:
+        if key not in keys:
+            raise GraphError(100, message=f'(#100) Unexpected key "{key}" on param "{name}".')
+
+
+def within(name: str, value: object, most: int) -> None:
+    """Refuses a text that is missing, empty or too long."""
+    if not isinstance(value, str) or not value:
+        raise required(name, f"'{name}' is required")
+    if len(value) > most:
+        raise invalid(f"'{name}' length invalid. Min length: 1, Max length: {most}")
 
 
 def check_location(content: JsonObject) -> None:
@@ -105,16 +125,26 @@ def check_location(content: JsonObject) -> None:
             raise required(name, f"'location' needs '{name}'") from exc
         if not -limit <= value <= limit:
             raise invalid(f"'{name}' is out of range")
+    only(content, "location", {"latitude", "longitude", "name", "address"})
+    for name in ("name", "address"):
+        if name in content:
+            within(name, content[name], 1000)
 
 
 def check_contacts(cards: list[JsonObject]) -> None:
     """Refuses cards without a formatted name."""
-    if not cards:
+    if not 1 <= len(cards) <= 257:
         raise required("contacts")
     for card in cards:
+        only(card, "contacts", CARD_KEYS)
         name = card.get("name") if isinstance(card, dict) else None
         if not isinstance(name, dict) or not name.get("formatted_name"):
             raise required("formatted_name", "every card needs name.formatted_name")
+        if not set(name) - {"formatted_name"}:
+            raise required("first_name", "a name needs one more part beside formatted_name")
+        for key, needed in (("phones", "phone"), ("emails", "email"), ("urls", "url")):
+            if any(not part.get(needed) for part in card.get(key, [])):
+                raise required(needed, f"every entry of {key} needs {needed}")
 
 
 def check_reaction(content: JsonObject) -> None:
@@ -130,9 +160,15 @@ def check_interactive(content: JsonObject) -> None:
     kind, action = content.get("type"), content.get("action")
     if kind not in INTERACTIVE:
         raise invalid(f"'interactive.type' must be one of {', '.join(INTERACTIVE)}")
-    text = content.get("body", {}).get("text") if isinstance(content.get("body"), dict) else None
-    if not isinstance(text, str) or not 1 <= len(text) <= 4096:
-        raise required("body", "'interactive.body.text' is required, of at most 4096 characters")
+    only(content, "interactive", {"type", "header", "body", "footer", "action"})
+    body, footer = content.get("body"), content.get("footer")
+    if not isinstance(body, dict):
+        raise required("body", "'interactive.body.text' is required")
+    within("interactive.body.text", body.get("text"), 4096 if kind == "list" else 1024)
+    if footer is not None:
+        within("interactive.footer.text", footer.get("text"), 60)
+    if "header" in content:
+        check_header(kind, content["header"])
     if not isinstance(action, dict):
         raise required("action", "'interactive.action' is required")
     if kind == "button":
@@ -141,37 +177,67 @@ def check_interactive(content: JsonObject) -> None:
         check_rows(action)
     elif kind == "cta_url":
         parameters = action.get("parameters")
-        if not isinstance(parameters, dict) or not (parameters.get("display_text") and parameters.get("url")):
+        if action.get("name") != "cta_url" or not isinstance(parameters, dict):
             raise required("parameters", "'cta_url' needs display_text and url")
+        within("display_text", parameters.get("display_text"), 20)
+        if not re.match(r"^https?://[^\s/]+", str(parameters.get("url"))):
+            raise invalid("'url' is not a valid URI")
+    elif kind in REQUESTS and action != {"name": REQUESTS[kind]}:
+        raise invalid(f"'action.name' must be {REQUESTS[kind]}")
+
+
+def check_header(kind: str, header: JsonObject) -> None:
+    """Refuses headers that a message of this type cannot carry; whether media exists is not looked at."""
+    what = header.get("type")
+    if kind in REQUESTS or what not in ("text", "image", "video", "document"):
+        raise invalid("'header.type' is not supported here")
+    if kind == "list" and what != "text":
+        raise invalid("the header of a list must be text")
+    only(header, "header", {"type", what})
+    if what == "text":
+        within("interactive.header.text", header.get("text"), 60)
+    else:
+        check_media(what, header.get(what) or {}, lambda _media: True)
 
 
 def check_buttons(buttons: object) -> None:
-    """Refuses more than three buttons, long titles and double ids."""
+    """Refuses more than three buttons, long titles and double ids or titles."""
     if not isinstance(buttons, list) or not 1 <= len(buttons) <= 3:
         raise invalid("Invalid buttons count. Min allowed buttons: 1, Max allowed buttons: 3")
     replies = [b.get("reply") if isinstance(b, dict) else None for b in buttons]
     for reply in replies:
         if not isinstance(reply, dict) or not reply.get("id"):
             raise required("reply", "every button needs reply.id and reply.title")
+        within("reply.id", reply["id"], 256)
         if not isinstance(reply.get("title"), str) or not 1 <= len(reply["title"]) <= 20:
             raise invalid("Button title length invalid. Min length: 1, Max length: 20")
-    if len({r["id"] for r in replies if r}) < len(replies):
-        raise invalid("Duplicated button ids")
+    for key in ("id", "title"):
+        if len({r[key] for r in replies if r}) < len(replies):
+            raise invalid(f"Duplicated button {key}s")
 
 
 def check_rows(action: JsonObject) -> None:
-    """Refuses lists without a button, without rows or with more than ten."""
-    if not isinstance(action.get("button"), str) or not 1 <= len(action["button"]) <= 20:
-        raise invalid("'interactive.action.button' must have 1 to 20 characters")
+    """Refuses lists without a button, without rows, with more than ten, and texts that are too long."""
+    within("interactive.action.button", action.get("button"), 20)
     sections = action.get("sections")
     if not isinstance(sections, list) or not all(isinstance(s, dict) for s in sections):
         raise required("sections", "'interactive.action.sections' is required")
+    for section in sections:
+        only(section, "sections", {"title", "rows"})
+        if len(sections) > 1 or "title" in section:
+            within("section.title", section.get("title"), 24)
     rows = [row for section in sections for row in section.get("rows", [])]
     if not 1 <= len(rows) <= 10:
         raise invalid("Total row count exceed max allowed count: 10")
     for row in rows:
         if not isinstance(row, dict) or not row.get("id") or not 1 <= len(str(row.get("title", ""))) <= 24:
             raise invalid("every row needs an id and a title of 1 to 24 characters")
+        only(row, "rows", {"id", "title", "description"})
+        within("row.id", row["id"], 200)
+        if "description" in row:
+            within("row.description", row["description"], 72)
+    if len({row["id"] for row in rows}) < len(rows):
+        raise invalid("Duplicated row ids")
 
 
 def _media_is_checked_apart(_content: JsonObject) -> None:
