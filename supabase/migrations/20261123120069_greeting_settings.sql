@@ -105,7 +105,7 @@ begin
   -- The same checks as a send, with every field empty: the template exists, is approved and takes these values.
   perform private.template_message(put_greeting_rule.org_id, v_number.account_id, v_new.template_name, v_new.language,
     private.fill_template(put_greeting_rule.org_id, v_number.account_id, v_new.template_name, v_new.language,
-                          private.plain_mapping(v_new.mapping), null, null));
+                          private.plain_mapping(v_new.mapping), null, null), v_number.phone_number_id);
   select t.* into v_template from public.message_templates t
    where t.org_id = put_greeting_rule.org_id and t.account_id = v_number.account_id and t.name = v_new.template_name and t.language = v_new.language;
   if (v_new.template_name, v_new.language) is distinct from (v_old.template_name, v_old.language) then
@@ -423,7 +423,8 @@ begin
   end if;
   v_number := private.greeting_account(v_rule.org_id, v_rule.number_id);
   perform private.template_message(v_rule.org_id, v_number.account_id, v_rule.template_name, v_rule.language,
-    private.fill_template(v_rule.org_id, v_number.account_id, v_rule.template_name, v_rule.language, private.plain_mapping(v_rule.mapping), null, null));
+    private.fill_template(v_rule.org_id, v_number.account_id, v_rule.template_name, v_rule.language, private.plain_mapping(v_rule.mapping), null, null),
+    v_number.phone_number_id);
   select t.category into v_category from public.message_templates t
    where t.org_id = v_rule.org_id and t.account_id = v_number.account_id and t.name = v_rule.template_name and t.language = v_rule.language;
   update public.greeting_rules r set category = v_category, paused_for = null, paused_reason = null, paused_at = null

@@ -115,7 +115,7 @@ def test_P24_credentials_are_decrypted_only_for_a_dispatch(db: Database, shop: P
         "private.open_credential", "worker.rotate_credentials", "worker.claim_messages", "private.begin_run",
         "private.template_access", "private.hand_out_media", "worker.claim_health_checks",
         "private.open_kept_credential", "worker.claim_cleanups",
-        "worker.claim_signup", "worker.signup_pin",
+        "worker.claim_signup", "worker.signup_pin", "worker.claim_signals",
     }  # fmt: skip
 
 
