@@ -24,6 +24,9 @@ create table public.contacts (
   custom        jsonb not null default '{}',
   created_at    timestamptz not null default now(),
   updated_at    timestamptz not null default now(),
+  username      text,
+  username_at   timestamptz,
+  parent_user_id text,
   primary key (org_id, id),
   constraint contact_phone_is_unique_in_organization unique (org_id, phone),
   constraint contact_wa_id_is_unique_in_organization unique (org_id, wa_id),
@@ -56,6 +59,9 @@ comment on column public.contacts.greeted_at is 'When the last automatic greetin
 comment on column public.contacts.custom is 'What the organization adds: field to value. Flow reads nothing here.';
 comment on column public.contacts.created_at is 'When Flow first knew the person.';
 comment on column public.contacts.updated_at is 'Last change of the row.';
+comment on column public.contacts.username is 'The WhatsApp username of the person''s profile; null while WhatsApp has told none.';
+comment on column public.contacts.username_at is 'Meta''s time of the message that told the username; the newest counts.';
+comment on column public.contacts.parent_user_id is 'WhatsApp''s user id at the business''s parent portfolio; null while WhatsApp has told none.';
 
 create index contacts_email on public.contacts (org_id, email, created_at, id) where email is not null;
 create index contacts_newest on public.contacts (org_id, created_at desc, id desc);

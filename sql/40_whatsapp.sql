@@ -81,6 +81,7 @@ create table public.whatsapp_numbers (
   heard_at            timestamptz,
   connected_at        timestamptz not null default now(),
   disconnected_at     timestamptz,
+  history_progress    int,
   primary key (org_id, id),
   constraint number_is_in_an_account_of_its_organization foreign key (org_id, account_id)
     references public.whatsapp_accounts (org_id, id) on delete restrict,
@@ -115,6 +116,8 @@ comment on column public.whatsapp_numbers.username is 'The WhatsApp username tha
 comment on column public.whatsapp_numbers.heard_at is 'When a webhook last named the number (noted at most once a minute).';
 comment on column public.whatsapp_numbers.connected_at is 'When the number was last connected.';
 comment on column public.whatsapp_numbers.disconnected_at is 'When the number was disconnected; null while connected.';
+comment on column public.whatsapp_numbers.history_progress is
+  'How much of the phone app''s history has come, in percent; null: none was asked for, or the business declined.';
 create unique index number_is_live_in_one_organization on public.whatsapp_numbers (phone_number_id) where status <> 'disconnected';
 create index whatsapp_numbers_phone on public.whatsapp_numbers (phone_number_id);
 create index whatsapp_numbers_account on public.whatsapp_numbers (org_id, account_id);
@@ -125,7 +128,7 @@ create policy "Members see their organization's WhatsApp numbers" on public.what
   for select to authenticated using (org_id = any (array(select private.my_org_ids())));
 grant select (org_id, id, account_id, phone_number_id, display_phone, verified_name, quality_rating,
               messages_per_second, status, paused_until, paused_reason, name_status, verification_status, platform_type,
-              is_on_phone_app, username, heard_at, connected_at, disconnected_at)
+              is_on_phone_app, username, heard_at, connected_at, disconnected_at, history_progress)
   on public.whatsapp_numbers to authenticated;
 
 ------------------------------------------------------------------------------------------------
@@ -172,7 +175,7 @@ comment on column public.message_templates.parameter_format is 'POSITIONAL ({{1}
 comment on column public.message_templates.body_params is 'How many values the body takes.';
 comment on column public.message_templates.body_param_names is 'The names of the body''s values, in order; empty when positional.';
 comment on column public.message_templates.components is 'The components as Meta gave them.';
-comment on column public.message_templates.rejected_reason is 'Why Meta rejected it; null otherwise.';
+comment on column public.message_templates.rejected_reason is 'Why Meta rejected, paused or disabled it; null otherwise.';
 comment on column public.message_templates.blocked_reason is
   'Set when Meta refused a send because of the template (codes 132000 and others); cleared when the template changes.';
 comment on column public.message_templates.quality is 'Meta''s quality score: GREEN, YELLOW, RED or UNKNOWN; null: never told.';

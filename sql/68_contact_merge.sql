@@ -52,7 +52,7 @@ begin
          unread_count = k.unread_count + g.unread_count,
          last_message_text = case when k.last_message_at >= g.last_message_at then k.last_message_text else g.last_message_text end,
          last_message_at = greatest(k.last_message_at, g.last_message_at),
-         created_at = least(k.created_at, g.created_at)
+         created_at = least(k.created_at, g.created_at), referral = private.join_referrals(k.referral, g.referral)
     from public.conversations g
    where (k.org_id, k.id) = (merge_conversations.org_id, merge_conversations.kept)
      and (g.org_id, g.id) = (merge_conversations.org_id, merge_conversations.gone);
@@ -107,6 +107,10 @@ begin
          country = coalesce(c.country, v_gone.country), email = coalesce(c.email, v_gone.email),
          company = coalesce(c.company, v_gone.company), address = coalesce(c.address, v_gone.address),
          city = coalesce(c.city, v_gone.city), state = coalesce(c.state, v_gone.state), pincode = coalesce(c.pincode, v_gone.pincode),
+         (username, username_at) = (
+           select n.username, n.at from (values (v_kept.username, v_kept.username_at), (v_gone.username, v_gone.username_at)) n (username, at)
+            order by n.at desc nulls last, n.username desc limit 1),
+         parent_user_id = greatest(c.parent_user_id, v_gone.parent_user_id),
          greeted_at = greatest(c.greeted_at, v_gone.greeted_at), custom = v_gone.custom || c.custom,
          created_at = least(c.created_at, v_gone.created_at)
    where c.org_id = merge_contacts.org_id and c.id = v_kept.id;

@@ -18,14 +18,25 @@ create type private.meta_update as (
 comment on type private.meta_update is
   'One update of a webhook: kind message | status | field | broken, the item as sent, the sender''s profile, and where it belongs.';
 
-create function private.whole_update("position" bigint, kind text, field text, waba_id text, phone_number_id text, item jsonb, problem text)
+create function private.whole_update("position" bigint, kind text, field text, waba_id text, phone_number_id text, item jsonb, problem text,
+                                     at timestamptz default null)
   returns private.meta_update language sql immutable set search_path = ''
 as $$
-  select row (whole_update."position", kind, field, waba_id, phone_number_id, item, null, problem, null, null, null, null, null)::private.meta_update
+  select row (whole_update."position", kind, field, waba_id, phone_number_id, item, null, problem, null, null, null, whole_update.at, null)::private.meta_update
 $$;
 comment on function private.whole_update is 'An update that is not a message or status: a field, or something broken, with its problem.';
 
-create function private.split_change(change jsonb, waba_id text, base bigint) returns setof private.meta_update
+create function private.entry_time(entry jsonb) returns timestamptz
+  language plpgsql immutable set search_path = ''
+as $$
+begin
+  return case when entry ->> 'time' ~ '^[0-9]{1,10}$' then to_timestamp((entry ->> 'time')::bigint)
+              when entry ->> 'time' ~ '^[0-9]{13}$' then to_timestamp((entry ->> 'time')::bigint / 1000.0) end;
+end;
+$$;
+comment on function private.entry_time is 'When Meta says that the changes of an entry happened, in seconds or milliseconds; null: it does not say.';
+
+create function private.split_change(change jsonb, waba_id text, base bigint, at timestamptz default null) returns setof private.meta_update
   language plpgsql immutable set search_path = ''
 as $$
 declare
@@ -36,7 +47,8 @@ begin
   if jsonb_typeof(change) is distinct from 'object' then
     return next private.whole_update(base, 'broken', null, waba_id, null, change, 'change_not_an_object');
   elsif change ->> 'field' is distinct from 'messages' then
-    return next private.whole_update(base, 'field', change ->> 'field', waba_id, v_number, change, case when change ->> 'field' is null then 'field_missing' end);
+    return next private.whole_update(base, 'field', change ->> 'field', waba_id, v_number, change,
+                                     case when change ->> 'field' is null then 'field_missing' end, split_change.at);
   elsif jsonb_typeof(v_value) is distinct from 'object' then
     return next private.whole_update(base, 'broken', 'messages', waba_id, null, change, 'value_not_an_object');
   elsif coalesce(jsonb_typeof(v_value -> 'messages'), 'array') <> 'array' or coalesce(jsonb_typeof(v_value -> 'statuses'), 'array') <> 'array' then
@@ -63,7 +75,7 @@ begin
               union all
               select 'status', s.item, 1000000 + s.n from jsonb_array_elements(v_value -> 'statuses') with ordinality s (item, n)) u;
     if coalesce(jsonb_array_length(v_value -> 'messages'), 0) + coalesce(jsonb_array_length(v_value -> 'statuses'), 0) = 0 then
-      return next private.whole_update(base, 'field', 'messages', waba_id, v_number, change, null);     -- errors alone, user_actions
+      return next private.whole_update(base, 'field', 'messages', waba_id, v_number, change, null, split_change.at);     -- errors alone, user_actions
     end if;
   end if;
 end;
@@ -125,7 +137,7 @@ begin
         select c.change, c.co from jsonb_array_elements(
           case when jsonb_typeof(e.entry -> 'changes') = 'array' then e.entry -> 'changes' else '[null]' end) with ordinality c (change, co)) c
       cross join lateral private.split_change(case when jsonb_typeof(e.entry -> 'changes') = 'array' then c.change else e.entry end,
-                                              e.entry ->> 'id', (e.eo * 100000 + c.co) * 10000000) u;
+                                              e.entry ->> 'id', (e.eo * 100000 + c.co) * 10000000, private.entry_time(e.entry)) u;
     return v_updates;
   end if;
 
@@ -137,7 +149,8 @@ begin
     for v_change in select c.change, c.co from json_array_elements(v_entry.entry -> 'changes') with ordinality c (change, co) loop
       begin
         select array_agg(u) into v_one from private.split_change(v_change.change::jsonb, v_entry.entry ->> 'id',
-                                                                 (v_entry.eo * 100000 + v_change.co) * 10000000) u;
+                                                                 (v_entry.eo * 100000 + v_change.co) * 10000000,
+                                                                 private.entry_time(jsonb_build_object('time', v_entry.entry ->> 'time'))) u;
         v_updates := v_updates || v_one;
       exception when others then
         v_updates := v_updates || private.split_broken_change(v_change.change, v_entry.entry ->> 'id', (v_entry.eo * 100000 + v_change.co) * 10000000);

@@ -1,5 +1,17 @@
 -- 73_statuses.sql: what Meta says became of our messages, in any order, any number of times, with one result.
 
+create function private.join_notes(one jsonb, other jsonb) returns jsonb
+  language plpgsql immutable set search_path = ''
+as $$
+begin
+  return (select jsonb_object_agg(k.word, k.note) from (
+    select distinct on (n.key) n.key as word, n.value as note
+      from (select * from jsonb_each(coalesce(one, '{}')) union all select * from jsonb_each(coalesce(other, '{}'))) n
+     order by n.key, (n.value ->> 'at')::bigint, n.value) k);
+end;
+$$;
+comment on function private.join_notes is 'Two sets of notes as one: of each word the earliest.';
+
 create function private.apply_statuses(statuses private.meta_update[], park boolean) returns int
   language plpgsql volatile security definer set search_path = ''
 as $$
@@ -56,6 +68,21 @@ begin
     perform private.apply_error(v_failed.org_id, v_failed.number_id, v_failed.conversation_id, v_failed.contact_id, v_failed.id,
                                 v_failed.rule, v_failed.body, v_failed.at);
   end loop;
+
+  -- What is no status, and every failure: noted, the earliest of each word.
+  if exists (select from unnest(statuses) u where coalesce(u.item ->> 'status', '') not in ('sent', 'delivered', 'read', 'played')) then
+    update public.messages m set status_notes = private.join_notes(m.status_notes, n.notes)
+      from (select f.org_id, f.id, jsonb_object_agg(f.word, f.note) as notes
+              from (select distinct on (k.org_id, k.id, w.word) k.org_id, k.id, w.word,
+                           jsonb_strip_nulls(jsonb_build_object('at', (u.item ->> 'timestamp')::bigint, 'errors', u.item -> 'errors')) as note
+                      from unnest(v_orgs, v_ids, v_at) k (org_id, id, position)
+                      join unnest(statuses) u on u.position = k.position and u.org_id = k.org_id
+                     cross join lateral (select left(coalesce(u.item ->> 'status', 'none'), 64) as word) w
+                     where w.word not in ('sent', 'delivered', 'read', 'played')
+                     order by k.org_id, k.id, w.word, u.at, u.item -> 'errors') f
+             group by 1, 2) n
+     where (m.org_id, m.id) = (n.org_id, n.id) and m.status_notes is distinct from private.join_notes(m.status_notes, n.notes);
+  end if;
 
   with said as (
     select k.org_id, k.id, max(u.item ->> 'id') as wamid,

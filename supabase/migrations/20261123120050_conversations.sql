@@ -99,21 +99,6 @@ $$;
 comment on function private.record_consent is
   'Appends a consent event (once per source_ref) and sets contacts.opted_out_at from the latest one, in whatever order they come.';
 
-create function private.consent_word(text text) returns text
-  language plpgsql immutable set search_path = ''
-as $$      -- plpgsql: its plan is kept, that of an SQL function is made anew for each caller
-begin
-  return (select case
-    when w in ('stop', 'stop all', 'stopall', 'unsubscribe', 'cancel', 'end', 'quit', 'opt out', 'optout', 'remove',
-               'बंद करो', 'रोकें', 'रोको', 'band karo', 'band kar do', 'mat bhejo', 'stop karo') then 'opt_out'
-    when w in ('start', 'unstop', 'subscribe', 'opt in', 'optin', 'शुरू करो', 'शुरू करें', 'chalu karo', 'shuru karo') then 'opt_in'
-  end
-  from (select btrim(regexp_replace(lower(normalize(left(consent_word.text, 64), NFKC)), '[\s.!,;:।"''*_-]+', ' ', 'g')) as w) folded);
-end;
-$$;
-comment on function private.consent_word is
-  'opt_out or opt_in when the whole message is such a word (English, Hindi, Hinglish); null for anything longer: a person reads that.';
-
 ------------------------------------------------------------------------------------------------
 -- Conversations
 ------------------------------------------------------------------------------------------------
@@ -129,6 +114,7 @@ create table public.conversations (
   last_message_at   timestamptz not null default '-infinity',
   last_message_text text,
   created_at        timestamptz not null default now(),
+  referral          jsonb,
   primary key (org_id, id),
   constraint conversation_is_unique_per_number_and_contact unique (org_id, number_id, contact_id),
   constraint conversation_is_on_a_number_of_its_organization foreign key (org_id, number_id)
@@ -153,6 +139,8 @@ comment on column public.conversations.unread_count is 'Messages of the customer
 comment on column public.conversations.last_message_at is 'Time of the newest message; orders the inbox.';
 comment on column public.conversations.last_message_text is 'Beginning of the newest message, for the inbox.';
 comment on column public.conversations.created_at is 'When the thread began.';
+comment on column public.conversations.referral is
+  'The ads or posts that brought the person: {"first", "latest"}, each what Meta said of it with "at" and "wamid"; null: none did.';
 create index conversations_inbox on public.conversations (org_id, status, last_message_at desc, id desc);
 -- org_id second: an index that begins with it looks, on a young table without statistics, as good as the key itself.
 create index conversations_contact on public.conversations (contact_id, org_id);
@@ -197,6 +185,8 @@ create table public.messages (
   reactions       jsonb,
   edits           jsonb,
   revoked_at      timestamptz,
+  imported_at     timestamptz,
+  status_notes    jsonb,
   primary key (org_id, id),
   constraint message_is_in_a_conversation_of_its_organization foreign key (org_id, conversation_id)
     references public.conversations (org_id, id) on delete restrict,
@@ -206,7 +196,7 @@ create table public.messages (
   constraint message_status_is_known check (status in
     ('received', 'queued', 'sending', 'uncertain', 'sent', 'delivered', 'read', 'failed', 'cancelled')),
   constraint message_is_received_when_inbound check ((direction = 'inbound') = (status = 'received')),
-  constraint message_origin_is_known check (origin in ('customer', 'person', 'greeting', 'operator', 'phone'))
+  constraint message_origin_is_known check (origin in ('customer', 'person', 'greeting', 'operator', 'phone', 'confirmation'))
 ) with (fillfactor = 85);
 comment on table public.messages is
   'Every message in both directions. Outbound rows are the outbox too: queued → sending → sent → delivered → read, or failed, '
@@ -225,7 +215,7 @@ comment on column public.messages.status is
 comment on column public.messages.wamid is 'Meta''s id of the message; null until Meta gave one.';
 comment on column public.messages.context_wamid is 'The wamid of the message that this one answers; null: none.';
 comment on column public.messages.client_token is 'The sender''s own id of the request: the same token twice is one message.';
-comment on column public.messages.origin is 'customer, person (dashboard), greeting (automatic), operator (command line), phone (the business''s own phone).';
+comment on column public.messages.origin is 'customer, person (dashboard), greeting (automatic), operator (command line), phone (the business''s own phone), confirmation (of an opt-out).';
 comment on column public.messages.sender_id is 'The member who wrote it; null for automatic and inbound messages and for people who left.';
 comment on column public.messages.at is 'Where the message stands in the thread: Meta''s instant for inbound, the moment of writing for outbound.';
 comment on column public.messages.created_at is 'When the row was stored.';
@@ -244,6 +234,10 @@ comment on column public.messages.needs_attention is 'True: uncertain for too lo
 comment on column public.messages.reactions is 'Reactions by who reacted: {"<wa_id or user_id>": {"emoji", "at", "wamid"}}; emoji null: taken back.';
 comment on column public.messages.edits is 'Versions by the wamid of the edit: {"<wamid>": {"at", "message"}}; body keeps the original, text shows the newest.';
 comment on column public.messages.revoked_at is 'When the sender deleted it for everyone.';
+comment on column public.messages.imported_at is
+  'When it was imported from the phone app''s history; null: it came live. Nothing automatic follows an import; its instants are all that of the message.';
+comment on column public.messages.status_notes is
+  'What Meta said beyond the status, by its word: {"failed": {"at", "errors"}, "deleted": {"at"}}, the earliest of each; null: nothing.';
 create index messages_thread on public.messages (org_id, conversation_id, at desc, id desc);
 create index messages_contact on public.messages (contact_id, org_id, at desc);
 create unique index message_wamid_is_unique_in_organization on public.messages (org_id, wamid) where wamid is not null;

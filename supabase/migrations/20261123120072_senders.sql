@@ -102,37 +102,101 @@ begin
        or c.wa_id is null and s.wa_id is not null or c.user_id is null and s.user_id is not null
        or c.phone is null and s.phone is not null
        or c.country is null and s.user_id is not null);
+
+  if exists (select from unnest(v_known) u where u.profile #> '{profile,username}' is not null or u.item ? 'from_parent_user_id') then
+    update public.contacts c
+       set username = case when s.at > coalesce(c.username_at, '-infinity') or s.at = c.username_at and s.username > c.username then s.username else c.username end,
+           username_at = greatest(c.username_at, s.at),
+           parent_user_id = greatest(c.parent_user_id, s.parent)
+      from (select u.org_id, u.contact_id, max(u.at) filter (where u.profile #>> '{profile,username}' <> '') as at,
+                   (array_agg(left(u.profile #>> '{profile,username}', 200) order by u.at desc, u.profile #>> '{profile,username}' desc)
+                      filter (where u.profile #>> '{profile,username}' <> ''))[1] as username,
+                   max(left(u.item ->> 'from_parent_user_id', 160)) as parent
+              from unnest(v_known) u where u.contact_id is not null group by 1, 2) s
+     where (c.org_id, c.id) = (s.org_id, s.contact_id)
+       and (s.at > coalesce(c.username_at, '-infinity') or s.at = c.username_at and s.username > c.username
+         or s.parent > coalesce(c.parent_user_id, ''));
+  end if;
   return v_known;
 end;
 $$;
 comment on function private.meet_senders is
   'Finds the contact of each inbound update by user id (BSUID), else WhatsApp number, else phone; makes the unknown, merges those who turn '
-  'out to be one, notes new ids and newer profile names.';
+  'out to be one, notes new ids, newer profile names and usernames.';
 
 create function private.settle_preview(org_id uuid, conversation_id uuid) returns void
-  language sql volatile security definer set search_path = ''
+  language plpgsql volatile security definer set search_path = ''
 as $$
+begin
   update public.conversations c set last_message_text = n.words
-    from (select left(coalesce(m.text, m.kind), 160) as words from public.messages m
+    from (select case when m.revoked_at is not null then 'This message was deleted' else left(coalesce(m.text, m.kind), 160) end as words
+            from public.messages m
            where m.org_id = settle_preview.org_id and m.conversation_id = settle_preview.conversation_id
            order by m.at desc, m.wamid desc nulls first limit 1) n
-   where c.org_id = settle_preview.org_id and c.id = settle_preview.conversation_id and c.last_message_text is distinct from n.words
+   where c.org_id = settle_preview.org_id and c.id = settle_preview.conversation_id and c.last_message_text is distinct from n.words;
+end;
 $$;
-comment on function private.settle_preview is 'Sets what the inbox shows of a conversation from its newest message.';
+comment on function private.settle_preview is 'Sets what the inbox shows of a conversation from its newest message, as it was last edited or deleted.';
 
 create function private.inbound_text(item jsonb) returns text
   language plpgsql immutable set search_path = ''
 as $$      -- plpgsql: its plan is kept, that of an SQL function is made anew for each caller
+declare
+  v_kind  text := item ->> 'type';
+  v_words text;
 begin
-  return (select left(case item ->> 'type'
-    when 'text' then item #>> '{text,body}'
-    when 'button' then item #>> '{button,text}'
-    when 'interactive' then coalesce(item #>> '{interactive,button_reply,title}', item #>> '{interactive,list_reply,title}', item #>> '{interactive,nfm_reply,body}')
-    when 'document' then coalesce(item #>> '{document,caption}', item #>> '{document,filename}')
-    when 'location' then concat_ws(', ', item #>> '{location,name}', item #>> '{location,address}')
-    when 'contacts' then item #>> '{contacts,0,name,formatted_name}'
-    else item #>> array[item ->> 'type', 'caption']
-  end, 65536));
+  case v_kind
+  when 'text' then
+    v_words := item #>> '{text,body}';
+  when 'image', 'video', 'audio', 'sticker' then
+    v_words := item #>> array[v_kind, 'caption'];
+  when 'document' then
+    v_words := coalesce(item #>> '{document,caption}', item #>> '{document,filename}');
+  when 'button' then
+    v_words := item #>> '{button,text}';
+  when 'interactive' then
+    v_words := coalesce(item #>> '{interactive,button_reply,title}', item #>> '{interactive,list_reply,title}', item #>> '{interactive,nfm_reply,body}',
+                        item #>> '{interactive,body,text}', case when item #> '{interactive,nfm_reply}' is not null then 'Filled in a form' end);
+  when 'location' then
+    v_words := coalesce(nullif(concat_ws(', ', item #>> '{location,name}', item #>> '{location,address}'), ''),
+                        (item #>> '{location,latitude}') || ', ' || (item #>> '{location,longitude}'));
+  when 'contacts' then
+    v_words := item #>> '{contacts,0,name,formatted_name}';
+    if v_words is not null and jsonb_array_length(item -> 'contacts') > 1 then
+      v_words := v_words || ' and ' || jsonb_array_length(item -> 'contacts') - 1 || ' more';
+    end if;
+  when 'order' then
+    v_words := private.order_text(item -> 'order');
+  when 'template' then
+    v_words := 'Template ' || (item #>> '{template,name}');
+  when 'media_placeholder' then
+    v_words := 'A file that stayed on the phone';
+  when 'unsupported' then
+    v_words := 'WhatsApp does not pass on this kind of message' || coalesce(' (' || left(item #>> '{unsupported,type}', 64) || ')', '');
+  else
+    v_words := case when v_kind is null then 'A message of an unknown kind'
+                    else 'A message of a kind that Flow does not know (' || left(v_kind, 64) || ')' end;
+  end case;
+  if v_words is null and jsonb_typeof(item -> 'errors') = 'array' and jsonb_array_length(item -> 'errors') > 0 then
+    v_words := 'WhatsApp could not pass on this message' || coalesce(': ' || coalesce(item #>> '{errors,0,error_data,details}', item #>> '{errors,0,title}'), '');
+  end if;
+  return left(v_words, 65536);
 end;
 $$;
-comment on function private.inbound_text is 'The words of an inbound message: its text, caption, button or name; null when it has none.';
+comment on function private.inbound_text is
+  'The words of a message: its text, caption, button, name or order; a placeholder for what cannot be shown; null for a file without words.';
+
+create function private.order_text(given jsonb) returns text
+  language plpgsql immutable set search_path = ''
+as $$
+declare
+  v_items text;
+begin
+  if jsonb_typeof(given -> 'product_items') = 'array' then
+    select string_agg(concat_ws(' × ', i ->> 'quantity', i ->> 'product_retailer_id'), ', ' order by n) into v_items
+      from jsonb_array_elements(given -> 'product_items') with ordinality u (i, n);
+  end if;
+  return 'Order' || coalesce(': ' || nullif(v_items, ''), '') || coalesce('. ' || nullif(btrim(given ->> 'text'), ''), '');
+end;
+$$;
+comment on function private.order_text is 'An order in words: what was ordered, and the note that came with it.';

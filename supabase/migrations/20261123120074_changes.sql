@@ -16,6 +16,7 @@ as $$
 declare
   u         private.meta_update;
   v_message public.messages;
+  v_shown   jsonb;
 begin
   foreach u in array coalesce(changes, '{}') loop
     if private.change_target(u.item) is null then
@@ -50,11 +51,68 @@ begin
     else
       update public.messages m set revoked_at = least(m.revoked_at, u.at) where (m.org_id, m.id) = (v_message.org_id, v_message.id);
     end if;
+    if u.item ->> 'type' <> 'reaction' then
+      v_shown := coalesce(v_shown, '[]') || jsonb_build_object('org_id', v_message.org_id, 'id', v_message.conversation_id);
+    end if;
   end loop;
+  if v_shown is not null then
+    perform private.settle_preview(s.org_id, s.id)
+       from (select distinct x.org_id, x.id from jsonb_to_recordset(v_shown) x (org_id uuid, id uuid) order by 1, 2) s;
+  end if;
 end;
 $$;
 comment on function private.apply_changes is
-  'Reactions (the latest of each person stands), edits (all versions kept, the newest shown) and revokes; those of unknown messages are parked.';
+  'Reactions (the latest of each person stands), edits (all versions kept, the newest shown) and revokes; those of unknown messages are parked. '
+  'The inbox shows the newest message as it now is.';
+
+create function private.lock_conversations(updates private.meta_update[]) returns void
+  language plpgsql volatile security definer set search_path = ''
+as $$
+#variable_conflict use_column
+begin
+  perform from public.conversations c
+   where (c.org_id, c.id) in (
+     select m.org_id, m.conversation_id from unnest(updates) u
+       join public.messages m on (m.org_id, m.wamid) = (u.org_id, private.change_target(u.item))
+      where u.item ->> 'type' in ('edit', 'revoke')
+     union select k.org_id, k.id from unnest(updates) u
+       join public.conversations k on (k.org_id, k.number_id, k.contact_id) = (u.org_id, u.number_id, u.contact_id))
+   order by c.org_id, c.id for no key update;
+end;
+$$;
+comment on function private.lock_conversations is
+  'Locks, in their order and before any message, the conversations that these messages, edits and revokes will change.';
+
+create function private.join_referrals(one jsonb, other jsonb) returns jsonb
+  language plpgsql immutable set search_path = ''
+as $$
+begin
+  return (select jsonb_build_object('first', (array_agg(r order by (r ->> 'at')::bigint, r ->> 'wamid'))[1],
+                                    'latest', (array_agg(r order by (r ->> 'at')::bigint desc, r ->> 'wamid' desc))[1])
+            from unnest(array[one -> 'first', one -> 'latest', other -> 'first', other -> 'latest']) r
+           where r is not null having count(*) > 0);
+end;
+$$;
+comment on function private.join_referrals is 'The first and the latest ad of two accounts of them; null when there is none.';
+
+create function private.note_referrals(messages private.meta_update[]) returns void
+  language plpgsql volatile security definer set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  u private.meta_update;
+  r jsonb;
+begin
+  for u in select x.* from unnest(messages) x where jsonb_typeof(x.item -> 'referral') = 'object' order by x.org_id, x.number_id, x.contact_id loop
+    r := u.item -> 'referral' || jsonb_build_object('at', (u.item ->> 'timestamp')::bigint, 'wamid', u.item ->> 'id');
+    update public.conversations c
+       set referral = private.join_referrals(c.referral, jsonb_build_object('first', r, 'latest', r))
+     where (c.org_id, c.number_id, c.contact_id) = (u.org_id, u.number_id, u.contact_id)
+       and c.referral is distinct from private.join_referrals(c.referral, jsonb_build_object('first', r, 'latest', r));
+  end loop;
+end;
+$$;
+comment on function private.note_referrals is 'Notes on the conversations which ad or post brought the person: the first and the latest.';
 
 create function private.apply_identity(u private.meta_update) returns void
   language plpgsql volatile security definer set search_path = ''

@@ -11,14 +11,22 @@ as $$
 declare
   v_messages private.meta_update[];
   v_new      jsonb;
+  v_decided  jsonb;
+  v_has      record;
   u          private.meta_update;
 begin
   if cardinality(messages) > 0 then
     v_messages := private.meet_senders(messages);
-    if exists (select from unnest(v_messages) u where u.contact_id is null and u.item ->> 'type' is distinct from 'system') then
+    select bool_or(x.contact_id is null and x.item ->> 'type' is distinct from 'system') as strangers,
+           bool_or(x.item ->> 'type' = 'system') as news,
+           bool_or(x.item ->> 'type' in ('edit', 'revoke')) as changes,
+           bool_or(x.item ? 'referral') as referrals,
+           bool_or(private.said_consent(x.org_id, x.item) is not null) as words into v_has
+      from unnest(v_messages) x;
+    if v_has.strangers then
       raise sqlstate 'PT422' using message = 'The message names no sender', detail = 'sender_missing';
     end if;
-    if exists (select from unnest(v_messages) u where u.item ->> 'type' = 'system') then
+    if v_has.news then
       for u in select x.* from unnest(v_messages) x where x.item ->> 'type' = 'system' order by x.at, x.position loop
         perform private.apply_identity((private.find_senders(array[u]))[1]);
       end loop;
@@ -30,6 +38,16 @@ begin
   end if;
   if cardinality(messages) = 0 then
     return;
+  end if;
+
+  if v_has.words then
+    select jsonb_agg(jsonb_build_object('org_id', x.org_id, 'wamid', x.item ->> 'id', 'number_id', x.number_id, 'contact_id', x.contact_id,
+             'at', x.at, 'decision', private.said_consent(x.org_id, x.item), 'evidence', private.consent_evidence(x.item)) order by x.at, x.position)
+      into v_decided from unnest(v_messages) x where private.said_consent(x.org_id, x.item) is not null;
+    perform private.lock_for_answers(v_decided);
+  end if;
+  if v_has.changes then
+    perform private.lock_conversations(v_messages);
   end if;
 
   insert into public.conversations (org_id, number_id, contact_id)
@@ -64,7 +82,7 @@ begin
      where coalesce(u.item ->> 'type', 'unknown') not in ('reaction', 'edit', 'revoke', 'system')
      order by u.org_id, u.item ->> 'id'
     on conflict (org_id, wamid) where wamid is not null do nothing
-    returning org_id, id, conversation_id, contact_id, wamid, at, text, kind
+    returning org_id, conversation_id, wamid, at, text, kind
   ), counted as (
     select a.org_id, a.conversation_id, count(*) as n, max(a.at) as last_at,
            (array_agg(left(coalesce(a.text, a.kind), 160) order by a.at desc, a.wamid desc))[1] as last_text,
@@ -83,20 +101,23 @@ begin
            last_message_at = greatest(c.last_message_at, k.last_at)
       from counted k where (c.org_id, c.id) = (k.org_id, k.conversation_id)
   )
-  select jsonb_agg(jsonb_build_object('org_id', a.org_id, 'wamid', a.wamid, 'conversation_id', a.conversation_id, 'contact_id', a.contact_id, 'at', a.at,
-                                      'text', case when a.kind in ('text', 'button') and length(a.text) <= 32 then a.text end)) into v_new
+  select jsonb_agg(jsonb_build_object('org_id', a.org_id, 'wamid', a.wamid, 'conversation_id', a.conversation_id)) into v_new
     from added a;
 
   perform private.apply_changes((select array_agg(x order by x.at, x.position) from unnest(v_messages) x
                                   where x.item ->> 'type' in ('reaction', 'edit', 'revoke')));
+  if v_has.referrals then
+    perform private.note_referrals(v_messages);
+  end if;
   if v_new is not null then
     perform private.close_window(n.org_id, n.conversation_id)
        from (select distinct x.org_id, x.conversation_id from jsonb_to_recordset(v_new) x (org_id uuid, conversation_id uuid) order by 1, 2) n
       where exists (select from public.messages m where m.org_id = n.org_id and m.conversation_id = n.conversation_id and m.error_code = 131047);
-    perform private.record_consent(n.org_id, n.contact_id, n.at, w.word, 'inbound', jsonb_build_object('text', n.text), n.wamid)
-       from jsonb_to_recordset(v_new) n (org_id uuid, wamid text, contact_id uuid, at timestamptz, text text)
-      cross join lateral (select private.consent_word(n.text) as word offset 0) w
-      where n.text is not null and w.word is not null;
+    if v_decided is not null then
+      perform private.take_consent(d.org_id, n.conversation_id, d.contact_id, d.at, d.decision, d.evidence, d.wamid, true)
+         from jsonb_to_recordset(v_decided) d (org_id uuid, contact_id uuid, wamid text, at timestamptz, decision text, evidence jsonb)
+         join jsonb_to_recordset(v_new) n (org_id uuid, wamid text, conversation_id uuid) on (n.org_id, n.wamid) = (d.org_id, d.wamid);
+    end if;
     perform private.apply_parked((select array_agg(n ->> 'wamid') from jsonb_array_elements(v_new) n),
                                  (select array_agg(distinct (n ->> 'org_id')::uuid) from jsonb_array_elements(v_new) n));
   end if;
@@ -115,6 +136,7 @@ declare
   v_messages private.meta_update[];
   v_statuses private.meta_update[];
   v_fields   private.meta_update[];
+  v_numbers  text[];
   v_total    int;
   v_applied  int := 0;
   v_kept     int := 0;
@@ -139,8 +161,9 @@ begin
   select array_agg(u) filter (where u.kind = 'message' and u.problem is null and u.number_status <> 'disconnected'),
          array_agg(u) filter (where u.kind = 'status' and u.problem is null),
          array_agg(u) filter (where u.kind = 'field' and u.problem is null),
-         count(*) filter (where u.kind = 'message' and u.problem is null and u.number_status = 'disconnected')
-    into v_messages, v_statuses, v_fields, v_kept
+         count(*) filter (where u.kind = 'message' and u.problem is null and u.number_status = 'disconnected'),
+         array_agg(distinct u.phone_number_id) filter (where u.number_status <> 'disconnected' and u.problem is null)
+    into v_messages, v_statuses, v_fields, v_kept, v_numbers
     from unnest(v_updates) u;
 
   insert into private.dead_letters (event_id, org_id, reason, item)
@@ -154,15 +177,22 @@ begin
     v_dead := v_dead + v_count;
   end if;
   if v_fields is not null then
-    v_count := private.apply_fields(event_id, v_fields);
-    v_dead := v_dead + v_count;
+    select v_dead + f.dead, v_kept + f.kept into v_dead, v_kept from private.apply_fields(event_id, v_fields) f;
+  end if;
+  if v_numbers is not null then
+    -- Last, and never waiting: nobody is held up by it, and it holds nobody up.
+    update public.whatsapp_numbers n set heard_at = now()
+     where (n.org_id, n.id) in (
+       select w.org_id, w.id from public.whatsapp_numbers w
+        where w.phone_number_id = any (v_numbers) and w.status <> 'disconnected' and (w.heard_at is null or w.heard_at < now() - interval '1 minute') for no key update skip locked);
   end if;
   v_applied := v_total - v_dead - v_kept;
   return jsonb_build_object('event_id', event_id, 'updates', v_total, 'applied', v_applied, 'kept', v_kept, 'dead', v_dead);
 end;
 $$;
 comment on function private.apply_event is
-  'Applies every update of a stored event; a repeat changes nothing. Returns {event_id, updates, applied, kept: for a disconnected number, dead}.';
+  'Applies every update of a stored event; a repeat changes nothing. Returns {event_id, updates, applied, kept: stored, but applied to '
+  'nothing (a disconnected number, a field that Flow does not use), dead}.';
 
 create function private.apply_split(event_id bigint, messages private.meta_update[], statuses private.meta_update[], attempt int default 1)
   returns int

@@ -140,6 +140,14 @@ def plant(db: Database, org_id: UUID, member_id: UUID, number: int) -> Planted:
         [org_id],
     )
     db.execute(
+        "insert into public.consent_words (org_id, word, decision) values (%s, 'bas', 'opt_out')", [org_id]
+    )
+    db.execute("insert into public.consent_settings (org_id) values (%s)", [org_id])
+    db.execute(
+        "insert into private.field_marks (org_id, key, at, digest) values (%s, 'planted', now(), 'x')",
+        [org_id],
+    )
+    db.execute(
         "insert into private.dead_letters (event_id, org_id, reason) values (0, %s, 'planted')", [org_id]
     )
     ids["signup_id"] = db.value(

@@ -29,6 +29,7 @@ AGENTS = {
     "start_upload", "retry_media",
     "whatsapp_status",
     "send_message", "start_conversation", "show_typing", "react",
+    "meta_errors", "set_contact_consent",
 }  # fmt: skip
 ADMINS = {
     "rename_organization", "invite_member", "revoke_invitation", "set_member_role", "remove_member",
@@ -37,6 +38,7 @@ ADMINS = {
     "save_quick_reply", "delete_quick_reply",  # shared ones, as planted; a personal one is its owner's
     "begin_signup", "use_signup", "cancel_signup",
     "set_messaging_settings", "resume_number",
+    "set_consent_words", "set_opt_out_answer",
 }  # fmt: skip
 OWNERS = {"transfer_ownership"}
 

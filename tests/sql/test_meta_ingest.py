@@ -9,7 +9,10 @@ from tests.business import NUMBER, PAYLOADS, WABA, Business, call, fresh_org, po
 
 EVENTS = sorted(path.stem for path in PAYLOADS.glob("*.json"))
 OURS = "wamid.FLOWTESTOUT0001=="  # what the recorded quotes and reactions name
-NOBODYS = {"batch_two_tenants"}  # half of it is for a number that nobody connected
+NOBODYS = {
+    "batch_two_tenants",
+    "account_update_partner_app_uninstalled",
+}  # of a number, an account that nobody connected
 ASHA, ASHA_ID = "919810000011", "IN.40001000200030004"
 
 
@@ -80,8 +83,8 @@ STORED = [
     ("message_interactive_button_reply", "interactive", "Book"),
     ("message_interactive_list_reply", "interactive", "Evening"),
     ("message_interactive_nfm_reply", "interactive", "Sent"),
-    ("message_order", "order", None),
-    ("message_unsupported", "unsupported", None),
+    ("message_order", "order", "Order: 2 × SKU-77. by Friday"),
+    ("message_unsupported", "unsupported", "WhatsApp does not pass on this kind of message (poll_creation)"),
 ]
 
 
@@ -481,14 +484,27 @@ def test_status_never_moves_backwards(business):
     assert stored["sent_at"] < stored["delivered_at"] < stored["read_at"]
 
 
-def test_unknown_status_is_stored_and_changes_nothing(business):
+def test_unknown_status_is_noted_and_changes_nothing_else(business):
     message = business.sent()
-    before = state(business)
+    before = business.message(message)
 
-    told = business.told(status(f"wamid.{message}", "teleported"))
+    told = business.told(
+        status(f"wamid.{message}", "deleted", 1795000009), status(f"wamid.{message}", "deleted", 1795000005)
+    )
 
-    assert (told["applied"], told["dead"]) == (1, 0)
-    assert state(business) == before
+    assert (told["applied"], told["dead"]) == (2, 0)
+    assert business.message(message) == before | {"status_notes": {"deleted": {"at": 1795000005}}}
+
+
+@pytest.mark.parametrize("order", [("delivered", "failed"), ("failed", "delivered")], ids=str)
+def test_failure_of_what_was_delivered_is_noted_and_the_status_stands(business, order):
+    message = business.sent()
+    for word in order:
+        business.told(status(f"wamid.{message}", word, 1795000001, 131026 if word == "failed" else None))
+
+    stored = business.message(message)
+    assert stored["status"] == "delivered"
+    assert stored["status_notes"]["failed"]["errors"][0]["code"] == 131026
 
 
 def test_delivered_after_failed_counts_as_delivered(business):
@@ -895,14 +911,17 @@ def test_broken_entries_are_counted_and_a_good_one_beside_them_is_applied(busine
     assert business.message("good")
 
 
+UNKNOWN = "A message of a kind that Flow does not know ({})"
 UNHEARD_OF = [
-    pytest.param({"type": "hologram", "hologram": {"a": 1}}, "hologram", None, id="a new type"),
+    pytest.param(
+        {"type": "hologram", "hologram": {"a": 1}}, "hologram", UNKNOWN.format("hologram"), id="a new type"
+    ),
     pytest.param({"type": "image"}, "image", None, id="a type without its object"),
     pytest.param({"type": "text", "text": "words"}, "text", None, id="text that is no object"),
     pytest.param({"type": "text", "text": {"body": 5}}, "text", "5", id="a number for words"),
-    pytest.param({"type": 5}, "5", None, id="a number for a type"),
-    pytest.param({}, "unknown", None, id="no type"),
-    pytest.param({"type": "x" * 5000}, "x" * 64, None, id="an endless type"),
+    pytest.param({"type": 5}, "5", UNKNOWN.format(5), id="a number for a type"),
+    pytest.param({}, "unknown", "A message of an unknown kind", id="no type"),
+    pytest.param({"type": "x" * 5000}, "x" * 64, UNKNOWN.format("x" * 64), id="an endless type"),
     pytest.param(
         {"type": "text", "text": {"body": "Hi"}, "context": 7, "referral": None},
         "text",

@@ -1,4 +1,4 @@
--- 56_messaging_settings.sql: what an organization chooses about sending: uncertain messages, read receipts.
+-- 41_messaging_settings.sql: what an organization chooses about sending: uncertain messages, read receipts.
 
 create table public.messaging_settings (
   org_id             uuid primary key references public.organizations (id) on delete restrict,

@@ -1,4 +1,4 @@
--- 57_message_fields.sql: reading the fields of a message that somebody wants to send; each refusal names its field.
+-- 38_message_fields.sql: reading the fields of a message that somebody wants to send; each refusal names its field.
 
 create function private.refuse_field(field text, words text, slug text) returns void
   language plpgsql immutable set search_path = ''
