@@ -1,4 +1,4 @@
--- 50_conversations.sql: who writes to whom on WhatsApp, what was said, and the pages that show it.
+-- 50_conversations.sql: who writes to whom on WhatsApp, and what was said. The inbox is in 54_pages.sql.
 
 ------------------------------------------------------------------------------------------------
 -- Identities and consent
@@ -244,6 +244,7 @@ create unique index message_wamid_is_unique_in_organization on public.messages (
 create unique index message_client_token_is_unique_in_organization on public.messages (org_id, client_token) where client_token is not null;
 create index messages_outbox on public.messages (org_id, conversation_id, id) where status = 'queued';
 create index messages_window_closed on public.messages (org_id, conversation_id, failed_at) where error_code = 131047;
+create index messages_attention on public.messages (org_id, conversation_id) where needs_attention;
 create index messages_to_settle on public.messages (settle_at) where settle_at is not null;
 
 alter table public.messages enable row level security;
@@ -291,91 +292,81 @@ alter table private.parked_updates enable row level security;
 ------------------------------------------------------------------------------------------------
 -- Pages
 ------------------------------------------------------------------------------------------------
-create view public.conversation_cards with (security_invoker = on) as
-  select c.org_id, c.id, c.number_id, c.contact_id, c.status, c.assignee_id, c.window_expires_at, c.unread_count,
-         c.last_message_at, c.last_message_text, p.name as contact_name, p.phone as contact_phone
-    from public.conversations c
-    join public.contacts p on (p.org_id, p.id) = (c.org_id, c.contact_id);
-comment on view public.conversation_cards is 'Conversations with the name and phone of their contact, for the inbox.';
-comment on column public.conversation_cards.org_id is 'The organization.';
-comment on column public.conversation_cards.id is 'The thread.';
-comment on column public.conversation_cards.number_id is 'The organization''s number.';
-comment on column public.conversation_cards.contact_id is 'The person.';
-comment on column public.conversation_cards.status is 'open or resolved.';
-comment on column public.conversation_cards.assignee_id is 'The member who answers; null: nobody yet.';
-comment on column public.conversation_cards.window_expires_at is 'End of the customer service window; null: they never wrote.';
-comment on column public.conversation_cards.unread_count is 'Messages of the customer since somebody last read the thread.';
-comment on column public.conversation_cards.last_message_at is 'Time of the newest message.';
-comment on column public.conversation_cards.last_message_text is 'Beginning of the newest message.';
-comment on column public.conversation_cards.contact_name is 'The contact''s name; null while nobody has given one.';
-comment on column public.conversation_cards.contact_phone is 'The contact''s number in E.164; null when it is not known.';
-grant select on public.conversation_cards to authenticated;
-
-create function public.inbox(org_id uuid, status text default 'open', page_size int default 50,
-                             before_at timestamptz default null, before_id uuid default null)
-  returns setof public.conversation_cards
-  language plpgsql stable security invoker set search_path = '' set plan_cache_mode = 'force_generic_plan'
-as $$
-declare
-  -- No coalesce inside the query: under RLS the planner treats it as leaky and loses the index (style: supabase.md §3).
-  v_at timestamptz := coalesce(before_at, 'infinity');
-  v_id uuid := coalesce(before_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
-begin
-  return query
-  with page as materialized (
-    select c.* from public.conversations c
-     where c.org_id = inbox.org_id and c.status = inbox.status and (c.last_message_at, c.id) < (v_at, v_id)
-     order by c.last_message_at desc, c.id desc
-     limit least(greatest(page_size, 1), 200))
-  select c.org_id, c.id, c.number_id, c.contact_id, c.status, c.assignee_id, c.window_expires_at, c.unread_count,
-         c.last_message_at, c.last_message_text, p.name, p.phone
-    from page c join public.contacts p on (p.org_id, p.id) = (c.org_id, c.contact_id)
-   order by c.last_message_at desc, c.id desc;
-end;
-$$;
-comment on function public.inbox is
-  'One page of the inbox, newest first: status open or resolved, at most 200; the last row''s last_message_at and id ask for the next page.';
-grant execute on function public.inbox to authenticated;
-
 create function public.conversation_messages(org_id uuid, conversation_id uuid, page_size int default 30,
-                                             before_at timestamptz default null, before_id bigint default null)
+                                             before_at timestamptz default null, before_id bigint default null,
+                                             after_at timestamptz default null, after_id bigint default null, around bigint default null)
   returns setof public.messages
   language plpgsql stable security invoker set search_path = '' set plan_cache_mode = 'force_generic_plan'
 as $$
+#variable_conflict use_column
 declare
-  v_at timestamptz := coalesce(before_at, 'infinity');
-  v_id bigint := coalesce(before_id, 9223372036854775807);
+  -- No coalesce inside a query: under RLS the planner treats it as leaky and loses the index.
+  v_at    timestamptz := coalesce(before_at, 'infinity');
+  v_id    bigint := coalesce(before_id, 9223372036854775807);
+  v_limit int := least(greatest(page_size, 1), 200);
 begin
-  return query
-  select m.* from public.messages m
-   where m.org_id = conversation_messages.org_id and m.conversation_id = conversation_messages.conversation_id
-     and (m.at, m.id) < (v_at, v_id)
-   order by m.at desc, m.id desc
-   limit least(greatest(page_size, 1), 200);
+  if around is not null then
+    select m.at, m.id into v_at, v_id from public.messages m
+     where m.org_id = conversation_messages.org_id and m.id = conversation_messages.around
+       and m.conversation_id = conversation_messages.conversation_id;
+    if not found then
+      return;
+    end if;
+    return query
+    with newer as materialized (
+      select m.* from public.messages m
+       where m.org_id = conversation_messages.org_id and m.conversation_id = conversation_messages.conversation_id and (m.at, m.id) > (v_at, v_id)
+       order by m.at, m.id limit v_limit / 2),
+    older as materialized (
+      select m.* from public.messages m
+       where m.org_id = conversation_messages.org_id and m.conversation_id = conversation_messages.conversation_id and (m.at, m.id) <= (v_at, v_id)
+       order by m.at desc, m.id desc limit v_limit - v_limit / 2)
+    select * from newer union all select * from older order by at desc, id desc;
+  elsif after_at is not null then
+    v_id := coalesce(after_id, 9223372036854775807);
+    return query
+    with newer as materialized (
+      select m.* from public.messages m
+       where m.org_id = conversation_messages.org_id and m.conversation_id = conversation_messages.conversation_id
+         and (m.at, m.id) > (conversation_messages.after_at, v_id)
+       order by m.at, m.id limit v_limit)
+    select * from newer order by at desc, id desc;
+  else
+    return query
+    select m.* from public.messages m
+     where m.org_id = conversation_messages.org_id and m.conversation_id = conversation_messages.conversation_id
+       and (m.at, m.id) < (v_at, v_id)
+     order by m.at desc, m.id desc
+     limit v_limit;
+  end if;
 end;
 $$;
 comment on function public.conversation_messages is
-  'One page of a thread, newest first, at most 200; the last row''s at and id ask for the next page.';
+  'One page of a thread, newest first, at most 200. The last row''s at and id as before_ ask for the page before it; the first row''s as after_ for the '
+  'nearest page after it; around (a message id, for instance of a search result) gives that message with its neighbours, or nothing when it is not there.';
 grant execute on function public.conversation_messages to authenticated;
 
 create function private.mark_read(org_id uuid, conversation_id uuid) returns void
   language plpgsql volatile security definer set search_path = ''
 as $$
+#variable_conflict use_column
+declare
+  v_conversation public.conversations := private.lock_conversation(mark_read.org_id, mark_read.conversation_id);
 begin
-  perform private.require_role(mark_read.org_id, 'agent');
   perform private.signal_read(mark_read.org_id, mark_read.conversation_id);
   update public.conversations c set unread_count = 0
-   where c.org_id = mark_read.org_id and c.id = mark_read.conversation_id;
-  if not found then
-    raise sqlstate 'PT404' using message = 'There is no such conversation', detail = 'conversation_unknown', hint = 'Reload the inbox.';
-  end if;
+   where c.org_id = v_conversation.org_id and c.id = v_conversation.id and c.unread_count <> 0;
+  insert into public.conversation_reads as r (org_id, conversation_id, user_id, read_to)
+  values (v_conversation.org_id, v_conversation.id, auth.uid(), v_conversation.last_message_at)
+  on conflict (org_id, conversation_id, user_id) do update set read_to = excluded.read_to, read_at = now()
+   where r.read_to < excluded.read_to;
 end;
 $$;
-comment on function private.mark_read is 'Sets a conversation''s unread count to 0 for a member.';
+comment on function private.mark_read is 'Body of public.mark_read. Definer: nobody may write these tables directly.';
 create function public.mark_read(org_id uuid, conversation_id uuid) returns void
   language sql volatile set search_path = ''
 begin atomic
   select private.mark_read(org_id, conversation_id);
 end;
-comment on function public.mark_read is 'Sets a conversation''s unread count to 0. Raises PT404.';
+comment on function public.mark_read is 'The person who asks has read the conversation to its end: their own position moves there, and the team''s unread count is 0. Raises PT404.';
 grant execute on function private.mark_read, public.mark_read to authenticated;

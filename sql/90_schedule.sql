@@ -159,6 +159,7 @@ begin
   perform private.renew_media();
   delete from private.signals s where s.created_at < now() - interval '2 days';
   delete from private.tier_uses u where u.at < now() - interval '1 day';
+  perform private.sweep_changes();
   delete from private.parked_updates p where p.created_at < now() - interval '30 days';
   delete from private.template_writes w where w.begun_at < now() - interval '31 days';
   if to_regclass('cron.job_run_details') is not null then

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import psycopg
 
+from tests.bench import pages
 from tests.bench.fill import Bench, fill, prepare
 from workers import create_app
 from workers.cli.context import settings_of_stack
@@ -42,6 +43,7 @@ def main() -> None:
             _flow("down", "--data", folder, "--json")
     for name, value in figures.items():
         print(f"{name:<58} {value}")
+    pages.main()
 
 
 def measure(settings: Settings, owner: psycopg.Connection[tuple[object, ...]], folder: str) -> dict[str, str]:

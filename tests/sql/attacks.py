@@ -46,12 +46,13 @@ class Function:
         return f"select * from {self.schema}.{self.name}({', '.join(names)})", values
 
 
-OF_NOBODY = ("org_id", "before_id", "event_id")
+OF_NOBODY = ("org_id", "before_id", "after_id", "event_id")
 HARMLESS = {
     "role": "agent",
     "min_role": "agent",
     "status": "open",
     "decision": "give_up",
+    "assignee": "given",
     "email": "new@example.test",
 }
 BY_TYPE = {"text": "x", "int4": 1, "int8": 1, "bool": True, "jsonb": "{}", "interval": "1 day"}

@@ -167,10 +167,36 @@ def plant(db: Database, org_id: UUID, member_id: UUID, number: int) -> Planted:
         [org_id, f"tier.{org_id}", lead["contact_id"]],
     )
     ids["signal_id"] = db.value("select id from private.signals where org_id = %s", org_id)
-    marks = {str(value) for name, value in ids.items() if name not in ("message_id", "signal_id")} | {
-        token,
-        key,
-        buyer,
-        phone,
-    }
+    ids |= plant_teamwork(db, org_id, member_id, ids["conversation_id"])
+    marks = {str(value) for name, value in ids.items() if name not in ("message_id", "signal_id")}
+    marks |= {token, key, buyer, phone}
     return Planted(org_id, ids, marks)
+
+
+def plant_teamwork(db: Database, org_id: UUID, member_id: UUID, conversation_id: UUID) -> dict[str, Any]:
+    """Put a label, a note, an event, a read position and a listener beside a conversation."""
+    given = {"org": org_id, "conversation": conversation_id, "member": member_id}
+
+    def add(query: str) -> Any:
+        return db.execute(query, given).fetchone()[0]  # type: ignore[index]
+
+    label = add("insert into public.labels (org_id, name) values (%(org)s, 'Planted') returning id")
+    note = add(
+        """
+        insert into public.conversation_notes (org_id, conversation_id, author_id, text)
+        values (%(org)s, %(conversation)s, %(member)s, 'planted') returning id
+        """
+    )
+    for query in (
+        "insert into public.conversation_labels (org_id, conversation_id, label_id) values (%(org)s, %(conversation)s, %(label)s)",
+        "insert into public.note_mentions (org_id, note_id, user_id) values (%(org)s, %(note)s, %(member)s)",
+        """
+        insert into public.conversation_reads (org_id, conversation_id, user_id, read_to)
+        values (%(org)s, %(conversation)s, %(member)s, now())
+        """,
+        "insert into public.conversation_events (org_id, conversation_id, kind) values (%(org)s, %(conversation)s, 'resolved')",
+        "insert into private.listeners (org_id, until) values (%(org)s, now() + interval '1 hour')",
+        "insert into private.changes (org_id, items) values (%(org)s, '[]')",
+    ):
+        db.execute(query, given | {"label": label, "note": note})
+    return {"label_id": label, "note_id": note, "assignee_id": member_id}

@@ -30,6 +30,9 @@ AGENTS = {
     "whatsapp_status",
     "send_message", "start_conversation", "show_typing", "react",
     "meta_errors", "set_contact_consent",
+    "assign_conversation", "resolve_conversation", "reopen_conversation", "add_label", "label_conversation", "add_note",
+    "edit_note", "delete_note", "conversation_timeline", "search_messages", "search_conversations", "changes",
+    "cards",
 }  # fmt: skip
 ADMINS = {
     "rename_organization", "invite_member", "revoke_invitation", "set_member_role", "remove_member",
@@ -38,7 +41,7 @@ ADMINS = {
     "save_quick_reply", "delete_quick_reply",  # shared ones, as planted; a personal one is its owner's
     "begin_signup", "use_signup", "cancel_signup",
     "set_messaging_settings", "resume_number",
-    "set_consent_words", "set_opt_out_answer",
+    "set_consent_words", "set_opt_out_answer", "change_label", "delete_label",
 }  # fmt: skip
 OWNERS = {"transfer_ownership"}
 
