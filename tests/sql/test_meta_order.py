@@ -105,6 +105,13 @@ def events_of(
                         "body": f"User X changed from {old_id} to {person.user_id}"}  # fmt: skip
                 ids = {}
             item = {**ids, "id": base["id"], "timestamp": base["timestamp"], "type": "system", "system": news}
+        elif what < 0.975:
+            to = {"from": "to", "from_user_id": "to_user_id"}
+            ids = {to[key]: value for key, value in base.items() if key in to}
+            echo = {**ids, "id": base["id"], "timestamp": base["timestamp"], "type": "text"}
+            echo |= {"text": {"body": f"from the phone {i}"}}
+            told.append(business.change({"message_echoes": [echo]}, field="smb_message_echoes"))
+            continue
         else:
             item = text(base["id"], "Hi", at, base.get("from"), base.get("from_user_id"))
             person.written.append(base["id"])

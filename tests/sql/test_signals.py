@@ -205,7 +205,7 @@ def test_reaction_is_tried_5_times_and_then_says_why_it_failed(business, db, ask
         let_pass(business, 300)
 
     assert claim(db)["signals"] == []
-    assert ours(business) == ours(business) | {"emoji": "👍", "failed": "Service unavailable"}
+    assert ours(business) == ours(business) | {"emoji": "👍", "failed": "WhatsApp is not available for the moment"}
 
 
 def test_reaction_that_meta_refuses_is_not_tried_again(business, db, ask):
@@ -215,7 +215,7 @@ def test_reaction_that_meta_refuses_is_not_tried_again(business, db, ask):
     let_pass(business, 300)
 
     assert claim(db)["signals"] == []
-    assert ours(business)["failed"] == "Parameter value not valid"
+    assert ours(business)["failed"] == "A value in the message is not valid"
 
 
 def test_emoji_chosen_while_another_is_under_way_follows_it(business, db, ask):

@@ -393,3 +393,18 @@ def test_a_preview_needs_a_template_and_a_lead_of_ones_own(shop, db, agent):
 
     assert db.refusal(ask, shop.org_id, uuid4(), None).sqlstate == "PT404"
     assert db.refusal(ask, shop.org_id, template_id, uuid4()).sqlstate == "PT404"
+
+
+def test_message_written_before_its_template_was_edited_does_not_leave_with_the_old_values(business, db):
+    (message,) = business.send("+919810000011", template="hello", language="en", params=["Asha", "pumps"])
+    db.execute(
+        "update public.message_templates set components = %s where org_id = %s and name = 'hello'",
+        ['[{"type": "BODY", "text": "Hi {{1}}, about {{2}} in {{3}}"}]', business.org_id],
+    )
+
+    assert business.claim()["messages"] == []
+
+    said = business.message(message)
+    assert (said["status"], said["error_message"]) == (
+        "failed", "The template was changed after this message was written: send it again",
+    )  # fmt: skip
