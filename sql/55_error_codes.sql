@@ -12,7 +12,7 @@ create table private.meta_error_codes (
   remedy        text not null,
   constraint error_action_is_known check (action in
     ('retry', 'fail', 'pause_number', 'reauthorize', 'opt_out', 'template_fix', 'window_closed')),
-  constraint error_delay_scope_is_known check (delay_scope in ('message', 'number'))
+  constraint error_delay_scope_is_known check (delay_scope in ('message', 'number', 'account'))
 );
 comment on table private.meta_error_codes is
   'Error code of the Cloud API → what dispatch does. From Meta''s page "Error codes" (copy of 2026-09-11) and current client code; actions are Flow''s choice.';
@@ -22,7 +22,7 @@ comment on column private.meta_error_codes.action is
 comment on column private.meta_error_codes.max_attempts is 'After so many attempts a retried message fails.';
 comment on column private.meta_error_codes.base_seconds is 'First delay of a retry; doubles with each attempt (131056: times four).';
 comment on column private.meta_error_codes.cap_seconds is 'Longest delay of a retry.';
-comment on column private.meta_error_codes.delay_scope is 'message: only this conversation waits. number: the whole number waits.';
+comment on column private.meta_error_codes.delay_scope is 'message: only this conversation waits. number: the whole number waits. account: every number of the account is paused.';
 comment on column private.meta_error_codes.pause_seconds is 'How long a number is paused before it tries again; null: until Meta or a person says so.';
 comment on column private.meta_error_codes.words is 'The reason as people read it.';
 comment on column private.meta_error_codes.remedy is 'What to do about it, as people read it.';
@@ -41,7 +41,7 @@ insert into private.meta_error_codes (code, action, max_attempts, base_seconds, 
   (104, 'reauthorize', 8, null, null, 'message', null, 'Meta no longer accepts the session', 'An owner connects WhatsApp again in the settings.'),
   (190, 'reauthorize', 8, null, null, 'message', null, 'Meta no longer accepts the access token: connect WhatsApp again', 'An owner connects WhatsApp again in the settings.'),
   (200, 'reauthorize', 8, null, null, 'message', null, 'Meta refuses permission', 'An owner connects WhatsApp again in the settings.'),
-  (368, 'pause_number', 8, null, null, 'message', null, 'Meta has blocked the account for breaking its policies', 'Read the notice in WhatsApp Manager and ask Meta for a review.'),
+  (368, 'pause_number', 8, null, null, 'account', null, 'Meta has blocked the account for breaking its policies', 'Read the notice in WhatsApp Manager and ask Meta for a review.'),
   (613, 'retry', 8, 2, 600, 'message', null, 'Flow has asked Meta too often', 'Flow tries again by itself; if it fails for good, send it again later.'),
   (80007, 'retry', 8, 900, 900, 'number', null, 'The account has reached Meta''s hourly limit of calls', 'Flow tries again by itself; if it fails for good, send it again later.'),
   (80008, 'retry', 8, 900, 900, 'number', null, 'The account has reached Meta''s hourly limit of calls', 'Flow tries again by itself; if it fails for good, send it again later.'),
@@ -58,10 +58,10 @@ insert into private.meta_error_codes (code, action, max_attempts, base_seconds, 
   (131021, 'fail', 1, null, null, 'message', null, 'The recipient is the number that sends', 'Write to another number.'),
   (131026, 'fail', 1, null, null, 'message', null, 'Not delivered: this number is not on WhatsApp, or cannot receive this message', 'Check the number, or ask them to write to you first.'),
   (131030, 'fail', 1, null, null, 'message', null, 'The recipient is not among the test numbers', 'Add the number to the test numbers of the app, or use a live number.'),
-  (131031, 'pause_number', 8, null, null, 'message', null, 'Meta has locked the account', 'Read the notice in WhatsApp Manager and ask Meta for a review.'),
+  (131031, 'pause_number', 8, null, null, 'account', null, 'Meta has locked the account', 'Read the notice in WhatsApp Manager and ask Meta for a review.'),
   (131037, 'pause_number', 8, null, null, 'message', null, 'Meta has not approved the display name of the number', 'Ask for a display name in WhatsApp Manager; sending goes on once Meta approves it.'),
   (131041, 'fail', 1, null, null, 'message', null, 'Meta does not know the group', 'Flow does not write to groups.'),
-  (131042, 'pause_number', 8, null, null, 'message', 3600, 'Meta has a payment problem with the account: check the payment method in WhatsApp Manager', 'Check the payment method, currency and time zone in WhatsApp Manager.'),
+  (131042, 'pause_number', 8, null, null, 'account', 3600, 'Meta has a payment problem with the account: check the payment method in WhatsApp Manager', 'Check the payment method, currency and time zone in WhatsApp Manager.'),
   (131044, 'pause_number', 8, null, null, 'message', 3600, 'Meta has a payment problem with calls', 'Check the payment method in WhatsApp Manager.'),
   (131045, 'pause_number', 8, null, null, 'message', null, 'The number is not properly registered', 'Connect the number again.'),
   (131047, 'window_closed', 1, null, null, 'message', null, 'The 24-hour window is closed: send a template instead', 'Send a template; their answer opens the window.'),
@@ -78,7 +78,7 @@ insert into private.meta_error_codes (code, action, max_attempts, base_seconds, 
   (131061, 'template_fix', 1, null, null, 'message', null, 'The template has a maximum price and is sent another way', 'Correct the template in WhatsApp Manager, then synchronize templates.'),
   (131062, 'fail', 1, null, null, 'message', null, 'This message needs a phone number, and only a user id is known', 'Ask the person for their number.'),
   (131063, 'template_fix', 1, null, null, 'message', null, 'The account does not let marketing templates be sent this way', 'Switch it on in WhatsApp Manager, or choose another template.'),
-  (131064, 'pause_number', 8, null, null, 'message', 86400, 'Meta limits the account because a template has the wrong category', 'Set the right category; the limit ends by itself.'),
+  (131064, 'pause_number', 8, null, null, 'account', 86400, 'Meta limits the account because a template has the wrong category', 'Set the right category; the limit ends by itself.'),
   (131065, 'template_fix', 1, null, null, 'message', null, 'A maximum price is not possible in that country', 'Take the maximum price off the template.'),
   (131070, 'fail', 1, null, null, 'message', null, 'Another app holds this conversation', 'Release the conversation there, then write again.'),
   (131201, 'fail', 1, null, null, 'message', null, 'Groups are not a matter of Flow', 'Tell support: this is a matter of Flow, not of your account.'),

@@ -16,7 +16,10 @@ begin
     update public.whatsapp_numbers n
        set status = 'paused', paused_reason = (rule).words,
            paused_until = case when (rule).pause_seconds is not null then now() + make_interval(secs => (rule).pause_seconds) end
-     where n.org_id = apply_error.org_id and n.id = apply_error.number_id and n.status = 'connected';
+     where n.org_id = apply_error.org_id and n.status = 'connected'
+       and (n.id = apply_error.number_id
+            or (rule).delay_scope = 'account' and n.account_id = (
+                 select o.account_id from public.whatsapp_numbers o where o.org_id = apply_error.org_id and o.id = apply_error.number_id));
   when 'reauthorize' then
     perform private.ask_reconnect(n.org_id, n.account_id, (rule).words)
        from public.whatsapp_numbers n where n.org_id = apply_error.org_id and n.id = apply_error.number_id;

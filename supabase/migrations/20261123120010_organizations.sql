@@ -68,12 +68,15 @@ create index memberships_user on public.memberships (user_id, org_id);
 -- Helpers of policies --------------------------------------------------------------------------------------
 
 create function private.my_org_ids() returns setof uuid
-  language sql stable security definer set search_path = '' rows 3
+  language plpgsql stable security definer set search_path = '' rows 3
 as $$
-  select m.org_id
-    from public.memberships m
-    join public.organizations o on o.id = m.org_id
-   where m.user_id = (select auth.uid()) and o.deleted_at is null
+begin      -- plpgsql: its plan is kept, that of an SQL function is made anew for every query that asks
+  return query
+    select m.org_id
+      from public.memberships m
+      join public.organizations o on o.id = m.org_id
+     where m.user_id = (select auth.uid()) and o.deleted_at is null;
+end;
 $$;
 comment on function private.my_org_ids is
   'Organizations of the person who asks. For policies: org_id = any (array(select private.my_org_ids())) runs once a '
@@ -81,21 +84,27 @@ comment on function private.my_org_ids is
 grant execute on function private.my_org_ids() to authenticated;
 
 create function private.my_org_ids_as(variadic roles text[]) returns setof uuid
-  language sql stable security definer set search_path = '' rows 3
+  language plpgsql stable security definer set search_path = '' rows 3
 as $$
-  select m.org_id
-    from public.memberships m
-    join public.organizations o on o.id = m.org_id
-   where m.user_id = (select auth.uid()) and m.role = any (my_org_ids_as.roles) and o.deleted_at is null
+begin      -- plpgsql: its plan is kept, that of an SQL function is made anew for every query that asks
+  return query
+    select m.org_id
+      from public.memberships m
+      join public.organizations o on o.id = m.org_id
+     where m.user_id = (select auth.uid()) and m.role = any (my_org_ids_as.roles) and o.deleted_at is null;
+end;
 $$;
 comment on function private.my_org_ids_as is
   'Organizations in which the person who asks has one of these roles. Definer, as my_org_ids.';
 grant execute on function private.my_org_ids_as(text[]) to authenticated;
 
 create function private.my_colleague_ids() returns setof uuid
-  language sql stable security definer set search_path = '' rows 20
+  language plpgsql stable security definer set search_path = '' rows 20
 as $$
-  select m.user_id from public.memberships m where m.org_id = any (array(select private.my_org_ids()))
+begin      -- plpgsql: its plan is kept, that of an SQL function is made anew for every query that asks
+  return query
+    select m.user_id from public.memberships m where m.org_id = any (array(select private.my_org_ids()));
+end;
 $$;
 comment on function private.my_colleague_ids is
   'Everybody who shares an organization with the person who asks. Definer, as my_org_ids.';

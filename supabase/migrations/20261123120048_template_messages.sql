@@ -374,3 +374,22 @@ end;
 $$;
 comment on function private.require_phone is
   'Raises PT422 recipient_needs_phone for a contact known by a WhatsApp user id alone: authentication templates to one fail with 131062.';
+
+create function private.fits_template(template jsonb, parameters jsonb) returns boolean
+  language plpgsql immutable set search_path = ''
+as $$
+declare
+  v_parts jsonb := coalesce(template -> 'components', '[]');
+begin
+  return coalesce(jsonb_array_length(jsonb_path_query_first(v_parts, '$[*] ? (@.type == "body").parameters')), 0)
+           = coalesce((parameters #>> '{body,count}')::int, 0)
+     and v_parts @? '$[*] ? (@.type == "header")'
+           = (coalesce(parameters #>> '{header,format}', 'TEXT') <> 'TEXT' or coalesce((parameters #>> '{header,count}')::int, 0) > 0)
+     and not exists (select from jsonb_array_elements(parameters -> 'buttons') b
+                      where b ->> 'needs' = 'required'
+                        and not exists (select from jsonb_array_elements(v_parts) c
+                                         where c ->> 'type' = 'button' and c ->> 'index' = b ->> 'index'));
+end;
+$$;
+comment on function private.fits_template is
+  'Whether a message''s {name, language, components} still has the values that the template takes: it may have been edited at Meta since the message was written.';

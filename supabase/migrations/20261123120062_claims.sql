@@ -110,6 +110,8 @@ begin
                  then jsonb '{"status": "cancelled", "words": "They asked not to receive messages"}'
                when m.kind = 'template' and t.id is not null and (t.status <> 'APPROVED' or t.blocked_reason is not null)
                  then jsonb '{"status": "failed", "words": "The template is not approved any more"}'
+               when m.kind = 'template' and t.id is not null and not private.fits_template(m.body -> 'template', t.parameters)
+                 then jsonb '{"status": "failed", "words": "The template was changed after this message was written: send it again"}'
                when p.wa_id is null and p.phone is null and p.user_id is null
                  then jsonb '{"status": "failed", "words": "The contact has no WhatsApp address"}'
              end,

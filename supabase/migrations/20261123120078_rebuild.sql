@@ -21,6 +21,7 @@ declare
 begin
   insert into public.organizations (id, name, time_zone, country)
   select v_shadow, o.name, o.time_zone, o.country from public.organizations o where o.id = shadow_organization.org_id;
+  insert into public.consent_settings (org_id, confirm_opt_out) values (v_shadow, false);     -- a shadow answers nobody
   insert into public.whatsapp_accounts (org_id, id, waba_id)
   select v_shadow, a.id, a.waba_id from public.whatsapp_accounts a where a.org_id = shadow_organization.org_id;
   insert into public.whatsapp_numbers (org_id, id, account_id, phone_number_id, status)
@@ -48,12 +49,12 @@ begin
   -- What came before the oldest stored event cannot be worked out any more: it is taken as it is.
   insert into public.messages (org_id, id, conversation_id, contact_id, direction, kind, body, text, status, wamid, context_wamid,
                                origin, at, created_at, sent_at, delivered_at, read_at, played_at, failed_at, error_code, error_message,
-                               pricing, reactions, edits, revoked_at)
+                               pricing, reactions, edits, revoked_at, imported_at, status_notes)
   overriding system value
   select v_shadow, m.id, m.conversation_id, m.contact_id, m.direction, m.kind, m.body, m.text,
          case when m.status in ('queued', 'sending', 'uncertain') then 'cancelled' else m.status end, m.wamid, m.context_wamid,
          m.origin, m.at, m.created_at, m.sent_at, m.delivered_at, m.read_at, m.played_at, m.failed_at, m.error_code, m.error_message,
-         m.pricing, m.reactions, m.edits, m.revoked_at
+         m.pricing, m.reactions, m.edits, m.revoked_at, m.imported_at, m.status_notes
     from public.messages m
    where m.org_id = shadow_organization.org_id and m.created_at < shadow_organization.since;
   return v_shadow;
@@ -79,6 +80,25 @@ end;
 $$;
 comment on function private.events_naming is 'The stored events whose bytes name an account or number of the organization, oldest first: those that may concern it, and few others.';
 
+create function private.replay_field(event_id bigint, u private.meta_update) returns void
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_event private.field_event := row (u.org_id, (select n.account_id from public.whatsapp_numbers n where n.org_id = u.org_id and n.id = u.number_id),
+                                      u.number_id, u.waba_id, u.at, u.item -> 'value', replay_field.event_id)::private.field_event;
+begin
+  case u.field
+    when 'smb_message_echoes' then perform private.on_smb_message_echoes(v_event);
+    when 'history' then perform private.on_history(v_event);
+  end case;
+exception when others then
+  if sqlstate ~ '^(40|53|55|57|58)' then
+    raise;
+  end if;                                      -- a dead letter then, and now
+end;
+$$;
+comment on function private.replay_field is 'Hands a field that brings messages to its handler, for the shadow.';
+
 create function private.replay_into_shadow(org_id uuid, shadow uuid) returns jsonb
   language plpgsql volatile security definer set search_path = ''
 as $$
@@ -87,7 +107,7 @@ declare
   v_updates  private.meta_update[];
   v_messages private.meta_update[] := '{}';
   v_statuses private.meta_update[] := '{}';
-  v_fields   private.meta_update[] := '{}';
+  v_field    private.meta_update;
   v_events   int := 0;
   v_all      int;
   v_count    bigint := 0;
@@ -113,6 +133,10 @@ begin
     v_applied := v_applied + coalesce(cardinality(v_updates), 0);
     v_messages := v_messages || coalesce((select array_agg(u order by u.position) from unnest(v_updates) u where u.kind = 'message'), '{}');
     v_statuses := v_statuses || coalesce((select array_agg(u order by u.position) from unnest(v_updates) u where u.kind = 'status'), '{}');
+    -- Of the fields, those that bring messages: what the business sent from its phone, and the phone's history.
+    for v_field in select u.* from unnest(v_updates) u where u.kind = 'field' and u.field in ('smb_message_echoes', 'history') loop
+      perform private.replay_field(v_event.id, v_field);
+    end loop;
     v_count := v_count + v_all;
     if cardinality(v_messages) + cardinality(v_statuses) >= 500 then
       perform private.apply_split(v_event.id, v_messages, v_statuses);
@@ -132,7 +156,7 @@ create function private.compare_with_shadow(org_id uuid, shadow uuid, since time
 as $$
 declare
   -- What is not Meta's news: Flow's own ids, and the bookkeeping of sending.
-  v_own      text[] := '{org_id,id,created_at,client_token,sender_id,attempts,settle_at,resent_at,needs_attention}';
+  v_own      text[] := '{org_id,id,created_at,client_token,sender_id,attempts,settle_at,resent_at,needs_attention,imported_at}';
   v_messages jsonb;
   v_threads  jsonb;
   v_compared int;
@@ -164,7 +188,10 @@ begin
                      (select min(m.failed_at) from public.messages m where m.org_id = c.org_id and m.conversation_id = c.id
                          and m.error_code = 131047 and m.failed_at > i.last_at)) as window_expires_at
           from (select max(m.at) as last_at from public.messages m
-                 where m.org_id = c.org_id and m.conversation_id = c.id and m.direction = 'inbound') i) w on true
+                  left join public.messages o on o.org_id = compare_with_shadow.org_id and o.wamid = m.wamid
+                 where m.org_id = c.org_id and m.conversation_id = c.id and m.direction = 'inbound'
+                   -- What was a day old when the phone's history brought it opened no window.
+                   and (o.imported_at is null or m.at > o.imported_at - interval '24 hours')) i) w on true
       left join lateral (
         select m.at as last_message_at, left(coalesce(m.text, m.kind), 160) as last_message_text from public.messages m
          where m.org_id = c.org_id and m.conversation_id = c.id order by m.at desc, m.wamid desc nulls first limit 1) l on true
@@ -208,10 +235,11 @@ begin
   get diagnostics v_count = row_count;
   v_total := v_total + v_count;
   update public.messages m
-     set (text, status, at, sent_at, delivered_at, read_at, played_at, failed_at, error_code, error_message, pricing, reactions, edits, revoked_at)
+     set (text, status, at, sent_at, delivered_at, read_at, played_at, failed_at, error_code, error_message, pricing, reactions, edits, revoked_at,
+        status_notes)
        = (x.text, x.status, x.at, x.sent_at, x.delivered_at, x.read_at, x.played_at, x.failed_at, x.error_code, x.error_message, x.pricing,
           nullif(coalesce(x.reactions, '{}') || case when m.reactions ? 'business'
-                   then jsonb_build_object('business', m.reactions -> 'business') else '{}' end, '{}'), x.edits, x.revoked_at)
+                   then jsonb_build_object('business', m.reactions -> 'business') else '{}' end, '{}'), x.edits, x.revoked_at, x.status_notes)
     from jsonb_array_elements(differences -> 'wrong_messages') w
     cross join lateral jsonb_populate_record(null::public.messages, w -> 'row') x
    where w ->> 'problem' = 'differs' and m.org_id = correct_from_shadow.org_id and m.id = (w ->> 'message_id')::bigint;

@@ -52,7 +52,8 @@ declare
   v_url    text;
   v_secret text;
 begin
-  if to_regprocedure('net.http_post(text,jsonb,jsonb,jsonb,integer)') is null then
+  if to_regprocedure('net.http_post(text,jsonb,jsonb,jsonb,integer)') is null
+     or current_setting('transaction_isolation') <> 'read committed' then      -- a rebuild: it must not trip over another's wake-up
     return false;
   end if;
   -- A row that somebody else is just changing is passed over: nobody waits for a wake-up, and one too many does no harm.

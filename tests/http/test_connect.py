@@ -117,7 +117,7 @@ def test_proven_number_is_connected(database):
         "connection": {
             "signup_id": "s",
             "waba_id": WABA,
-            "meta_user_id": "555",
+            "meta_user_id": None,  # a system user is nobody who could take the permission back
             "account": {
                 "name": "Asha",
                 "currency": "INR",

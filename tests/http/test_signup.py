@@ -125,7 +125,7 @@ def test_a_signup_stores_what_meta_says_and_seals_token_and_pin(asha: Onboarding
 def test_the_messaging_limit_is_the_tier_of_the_portfolio(
     asha: Onboarding, tier: str, limit: int | None
 ) -> None:
-    asha.share(NEW | {"limit": tier})
+    asha.share(NEW | {"limit_tier": tier})
 
     asha.finish()
 
@@ -577,9 +577,10 @@ def test_a_disconnect_takes_the_tokens_of_attempts_that_wait(asha: Onboarding) -
 
     asha.database.rpc("disconnect_whatsapp", org_id=str(asha.org_id))
 
-    assert [
-        row for row in asha.stored("private.credentials") if row["cipher"] and row["kind"] == "meta_token"
-    ] == []
+    tokens = [row for row in asha.stored("private.credentials") if row["kind"] == "meta_token"]
+    assert all(row["revoked_at"] for row in tokens)
+    # The connected one stays for the cleaning up at Meta; that of the attempt is of no more use.
+    assert [row["kept_until"] is not None for row in tokens if row["cipher"]] == [True]
     assert refusal(asha.resume).detail == "signup_ended"
 
 

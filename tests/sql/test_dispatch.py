@@ -390,6 +390,21 @@ def test_paused_number_keeps_its_queue_and_resumes(business):
     assert business.number()["status"] == "connected"
 
 
+@pytest.mark.parametrize(("code", "also"), [(368, True), (131031, True), (131048, False), (131037, False)])
+def test_a_block_of_the_account_pauses_all_its_numbers_and_one_of_a_number_it_alone(business, db, code, also):
+    call(
+        db, "finish_connect", org_id=business.org_id,
+        connection={"waba_id": business.waba, "account": {"currency": "INR"}, "token": "EAAtoken",
+                    "number": {"phone_number_id": "770200000000009", "display_phone": "+91 11400 00009"}},
+    )  # fmt: skip
+    business.send(ASHA)
+    business.record(business.claim(), "error", code=code, http_status=400)
+
+    found = {n["phone_number_id"]: n["status"] for n in business.table("public.whatsapp_numbers")}
+    assert found[business.phone_number_id] == "paused"
+    assert (found["770200000000009"] == "paused") is also
+
+
 def test_account_whose_token_meta_refuses_waits_and_goes_on_when_connected_again(business):
     (message,) = business.send(ASHA)
     business.record(business.claim(), "error", code=190, http_status=401)

@@ -219,7 +219,9 @@ def test_unforeseen_error_fails_that_message_alone(business, db, schedule):
         "update public.scheduled_messages set origin = 'operator' where text = 'See you' and org_id = %s",
         [business.org_id],
     )
-    db.execute("alter table public.messages add constraint zz check (origin <> 'operator' or body is null) not valid")
+    db.execute(
+        "alter table public.messages add constraint zz check (origin <> 'operator' or body is null) not valid"
+    )
     business.let_pass(3601)
 
     release(business)

@@ -205,7 +205,10 @@ def test_reaction_is_tried_5_times_and_then_says_why_it_failed(business, db, ask
         let_pass(business, 300)
 
     assert claim(db)["signals"] == []
-    assert ours(business) == ours(business) | {"emoji": "👍", "failed": "WhatsApp is not available for the moment"}
+    assert ours(business) == ours(business) | {
+        "emoji": "👍",
+        "failed": "WhatsApp is not available for the moment",
+    }
 
 
 def test_reaction_that_meta_refuses_is_not_tried_again(business, db, ask):
