@@ -25,7 +25,7 @@ bench: install ## Measure what DESIGN.md holds Flow to
 	@$(BIN)/python -m tests.bench
 
 chaos: install ## 100,000 webhooks, 5,000 sends and 20 kills, against a calm day (about a quarter of an hour)
-	@FLOW_CHAOS_WEBHOOKS=100000 FLOW_CHAOS_SENDS=5000 FLOW_CHAOS_KILLS=20 $(BIN)/python -m pytest -s tests/e2e/test_chaos.py
+	@FLOW_CHAOS_WEBHOOKS=100000 FLOW_CHAOS_SENDS=5000 FLOW_CHAOS_KILLS=20 $(BIN)/python -m pytest -o timeout=3600 --durations=1 tests/e2e/test_chaos.py
 
 clean: ## Remove what `make install` made (data in .flow stays)
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
