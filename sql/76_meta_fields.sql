@@ -153,20 +153,26 @@ begin
   select e.received_at into v_came from private.webhook_events e where e.id = apply_fields.event_id;
   v_came := coalesce(v_came, now());
   foreach u in array fields loop
-    begin
-      -- A time far ahead would shut out all that follows.
-      if private.apply_field(apply_fields.event_id, u, case when u.at <= v_came + interval '1 day' then u.at else v_came end) = 'kept' then
-        kept := kept + 1;
-      end if;
-    exception when others then
-      get stacked diagnostics v_state = returned_sqlstate, v_words = message_text, v_slug = pg_exception_detail;
-      if v_state ~ '^(40|53|55|57|58)' then
-        raise;                               -- as in apply_split: a repeat may cure it
-      end if;
-      insert into private.dead_letters (event_id, org_id, reason, detail, item)
-      values (apply_fields.event_id, u.org_id, case when v_state = 'PT422' then v_slug else v_state end, v_words, u.item);
-      dead := dead + 1;
-    end;
+    for v_try in 1 .. 3 loop
+      begin
+        -- A time far ahead would shut out all that follows.
+        if private.apply_field(apply_fields.event_id, u, case when u.at <= v_came + interval '1 day' then u.at else v_came end) = 'kept' then
+          kept := kept + 1;
+        end if;
+        exit;
+      exception when others then
+        get stacked diagnostics v_state = returned_sqlstate, v_words = message_text, v_slug = pg_exception_detail;
+        if v_state ~ '^(40|53|55|57|58)' then
+          raise;                               -- as in apply_split: a repeat may cure it
+        elsif v_state in ('23503', '23505') and v_try < 3 then
+          continue;                            -- two posts at the same moment met the same new person: now it is to be seen
+        end if;
+        insert into private.dead_letters (event_id, org_id, reason, detail, item)
+        values (apply_fields.event_id, u.org_id, case when v_state = 'PT422' then v_slug else v_state end, v_words, u.item);
+        dead := dead + 1;
+        exit;
+      end;
+    end loop;
   end loop;
 end;
 $$;
