@@ -85,24 +85,27 @@ begin
     returning org_id, conversation_id, wamid, at, text, kind
   ), counted as (
     select a.org_id, a.conversation_id, count(*) as n, max(a.at) as last_at,
-           (array_agg(left(coalesce(a.text, a.kind), 160) order by a.at desc, a.wamid desc))[1] as last_text,
-           (array_agg(a.wamid order by a.at desc, a.wamid desc))[1] as last_wamid
+           (array_agg(left(coalesce(a.text, a.kind), 160) order by a.at desc, a.wamid desc))[1] as last_text
       from added a group by 1, 2
   ), told as (
     -- Only rows that are new count, so a repeat changes nothing.
     update public.conversations c
        set unread_count = c.unread_count + k.n, status = 'open',
            window_expires_at = greatest(c.window_expires_at, k.last_at + interval '24 hours'),
-           last_message_text = case when k.last_at > c.last_message_at
-                                      or k.last_at = c.last_message_at and not exists (
-                                           select from public.messages e where e.org_id = c.org_id and e.conversation_id = c.id
-                                              and e.at = k.last_at and e.wamid > k.last_wamid)
-                                    then k.last_text else c.last_message_text end,
+           last_message_text = case when k.last_at > c.last_message_at then k.last_text else c.last_message_text end,
            last_message_at = greatest(c.last_message_at, k.last_at)
       from counted k where (c.org_id, c.id) = (k.org_id, k.conversation_id)
   )
-  select jsonb_agg(jsonb_build_object('org_id', a.org_id, 'wamid', a.wamid, 'conversation_id', a.conversation_id)) into v_new
+  select jsonb_agg(jsonb_build_object('org_id', a.org_id, 'wamid', a.wamid, 'conversation_id', a.conversation_id, 'at', a.at)) into v_new
     from added a;
+  if v_new is not null then
+    -- Several of one second: which is shown is decided by a statement of its own, which sees what others stored meanwhile.
+    perform private.settle_preview(t.org_id, t.conversation_id)
+       from (select x.org_id, x.conversation_id, max(x.at) as at
+               from jsonb_to_recordset(v_new) x (org_id uuid, conversation_id uuid, at timestamptz) group by 1, 2 order by 1, 2) t
+      where exists (select from public.messages e
+                     where e.org_id = t.org_id and e.conversation_id = t.conversation_id and e.at = t.at order by e.at desc, e.id desc offset 1);
+  end if;
 
   perform private.apply_changes((select array_agg(x order by x.at, x.position) from unnest(v_messages) x
                                   where x.item ->> 'type' in ('reaction', 'edit', 'revoke')));
