@@ -49,3 +49,4 @@ def lasting(connect: Callable[[], Database]) -> Iterator[Callable[..., Business]
                 "update private.send_lanes set lease = null, next_at = null where org_id = %s",
                 [business.org_id],
             )
+            db.execute("delete from private.signals where org_id = %s", [business.org_id])
