@@ -330,6 +330,11 @@ begin
   if v_access is null then
     raise sqlstate 'PT409' using message = 'The access token cannot be read: connect WhatsApp again', detail = 'not_connected', hint = 'Connect WhatsApp again.';
   end if;
+  if action = 'edit' then
+    -- Meta tells whole seconds: the review of this change may end in the second in which the one before it ended, and is news all the same.
+    update private.field_marks f set at = date_trunc('second', clock_timestamp()) - interval '1 microsecond', digest = ''
+     where f.org_id = begin_template_write.org_id and f.key = 'template:' || v_template.id || ':status';
+  end if;
   insert into private.template_writes as w (org_id, account_id, action, name, language, draft, counts)
   values (begin_template_write.org_id, v_account, action, v_draft ->> 'name', v_draft ->> 'language', v_draft, v_counts) returning w.id into v_id;
   return v_access || jsonb_build_object('write_id', v_id, 'draft', v_draft, 'meta_id', v_template.meta_id);

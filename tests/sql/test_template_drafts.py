@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.business import Business, call, fresh_org
+from tests.business import Business, call, fresh_org, post, webhook
 from tests.sql.templates import CALL, FLOW, PLAIN_URL, REPLY, body, buttons, header, stored, template
 from workers.sandbox.graph_errors import GraphError
 from workers.sandbox.models import Account
@@ -340,6 +340,31 @@ def test_a_review_that_ended_before_the_answer_was_stored_is_not_undone(shop):
     finish(shop, begun, answer={})
 
     assert live(shop)[0]["status"] == "REJECTED"
+
+
+@pytest.mark.parametrize(
+    "reason", ["INVALID_FORMAT", "SCAM", "TAG_CONTENT_MISMATCH"]
+)  # whichever sorts first
+def test_two_reviews_that_end_in_one_second_leave_the_one_of_the_change(shop, reason):
+    made(shop, status="PENDING")
+
+    def review(word, why):
+        value = {
+            "event": word,
+            "reason": why,
+            "message_template_name": "hello",
+            "message_template_language": "en",
+        }
+        told = webhook({"field": "message_template_status_update", "value": value}, waba=shop.waba)
+        told["entry"][0]["time"] = shop.db.value("select extract(epoch from clock_timestamp())::bigint")
+        assert post(shop.db, told)["dead"] == 0
+
+    review("REJECTED", reason)
+    assert live(shop)[0]["status"] == "REJECTED"
+    finish(shop, begin(shop, "edit", draft(body("Paid."))), answer={})
+    review("APPROVED", "NONE")
+
+    assert live(shop)[0]["status"] == "APPROVED"
 
 
 def test_templates_are_written_in_a_connected_account_only(shop):
