@@ -7,6 +7,12 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, Field
 
 SCOPES = ("whatsapp_business_management", "whatsapp_business_messaging")
+# What every app may read of a number and of an account.
+NUMBER_FIELDS = (
+    "id,display_phone_number,verified_name,name_status,quality_rating,status,code_verification_status,"
+    "platform_type,is_on_biz_app,throughput"
+)
+ACCOUNT_FIELDS = "id,name,currency,timezone_id"
 _SPEEDS = {"STANDARD": 80, "HIGH": 1000}
 _COEXISTENCE_SPEED = 20
 _LIMITS = {
@@ -34,6 +40,12 @@ TIME_ZONES = {
     "128": "Asia/Singapore", "129": "Africa/Johannesburg", "132": "Africa/Dar_es_Salaam",
     "133": "Asia/Bangkok", "135": "Europe/Istanbul", "138": "Asia/Ho_Chi_Minh",
 }  # fmt: skip
+
+
+def speed(level: object, *, is_on_phone_app: bool) -> int | None:
+    """Give messages per second from Meta's word for a number's throughput; None when it says nothing."""
+    return _COEXISTENCE_SPEED if is_on_phone_app else _SPEEDS.get(str(level))
+
 
 Text = Annotated[str | None, BeforeValidator(lambda value: value if isinstance(value, str) else None)]
 Id = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)]
@@ -108,7 +120,7 @@ class Number(BaseModel, extra="ignore"):
     @property
     def messages_per_second(self) -> int:
         """What the number may send and receive in a second."""
-        return _COEXISTENCE_SPEED if self.is_on_biz_app else _SPEEDS.get(self.throughput.level or "", 80)
+        return speed(self.throughput.level, is_on_phone_app=bool(self.is_on_biz_app)) or _SPEEDS["STANDARD"]
 
     def as_stored(self) -> dict[str, object]:
         """Give what `worker.finish_connect` takes."""

@@ -15,6 +15,7 @@ from pydantic import BaseModel, SecretStr
 
 from workers.database import Database
 from workers.errors import ProviderError
+from workers.meta.described import ACCOUNT_FIELDS, NUMBER_FIELDS, speed
 from workers.meta.graph import Graph, GraphError
 from workers.settings import Settings
 
@@ -25,15 +26,8 @@ _BATCH = 5
 _SPENT = 0.5
 _TOKEN_DEAD = 190
 _REFUSED_FIELD = (3, 10, 100, 200)  # a field that this app may not read; the others are asked for alone
-_NUMBER_FIELDS = (
-    "id,display_phone_number,verified_name,name_status,quality_rating,status,code_verification_status,"
-    "platform_type,is_on_biz_app,throughput"
-)
 _MORE_NUMBER_FIELDS = "whatsapp_business_manager_messaging_limit,health_status"
-_ACCOUNT_FIELDS = "id,name,currency,timezone_id"
 _MORE_ACCOUNT_FIELDS = "account_review_status,business_verification_status,country,owner_business_info"
-_SPEEDS = {"STANDARD": 80, "HIGH": 1000}
-_COEXISTENCE_SPEED = 20
 
 
 class Due(BaseModel, extra="ignore"):
@@ -81,7 +75,7 @@ def look(graph: Graph, settings: Settings, account: Due) -> dict[str, Any]:
     try:
         report |= _token(graph, settings, token)
         report |= _subscription(graph, settings, account, token)
-        report["account"] = _read(graph, account.waba_id, token, _ACCOUNT_FIELDS, _MORE_ACCOUNT_FIELDS)
+        report["account"] = _read(graph, account.waba_id, token, ACCOUNT_FIELDS, _MORE_ACCOUNT_FIELDS)
         report["numbers"] = [_number(item) for item in _numbers(graph, account.waba_id, token)]
     except GraphError as error:
         if error.code == _TOKEN_DEAD:
@@ -154,19 +148,19 @@ def _read(graph: Graph, path: str, token: str, fields: str, more: str) -> dict[s
 def _numbers(graph: Graph, waba_id: str, token: str) -> list[dict[str, Any]]:
     path, limit = f"{waba_id}/phone_numbers", "100"
     try:
-        fields = f"{_NUMBER_FIELDS},{_MORE_NUMBER_FIELDS}"
+        fields = f"{NUMBER_FIELDS},{_MORE_NUMBER_FIELDS}"
         return list(graph.pages(path, token, fields=fields, limit=limit))
     except GraphError as error:
         if error.code not in _REFUSED_FIELD:
             raise
-        return list(graph.pages(path, token, fields=_NUMBER_FIELDS, limit=limit))
+        return list(graph.pages(path, token, fields=NUMBER_FIELDS, limit=limit))
 
 
 def _number(said: dict[str, Any]) -> dict[str, Any]:
     """Add what Meta's words for throughput mean."""
     level = _dict(said.get("throughput")).get("level")
-    speed = _COEXISTENCE_SPEED if said.get("is_on_biz_app") is True else _SPEEDS.get(str(level))
-    return said | ({"messages_per_second": speed} if speed else {})
+    granted = speed(level, is_on_phone_app=said.get("is_on_biz_app") is True)
+    return said | ({"messages_per_second": granted} if granted else {})
 
 
 def _dict(value: object) -> dict[str, Any]:

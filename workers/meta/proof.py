@@ -12,21 +12,17 @@ import structlog
 from pydantic import ValidationError
 
 from workers.errors import ProviderError, Refused
-from workers.meta.described import Account, Debugged, Number, Token
+from workers.meta.described import ACCOUNT_FIELDS, NUMBER_FIELDS, Account, Debugged, Number, Token
 from workers.meta.graph import Graph, GraphError
 from workers.settings import Settings
 
 log = structlog.stdlib.get_logger(__name__)
 
-_NUMBER_FIELDS = (
-    "id,display_phone_number,verified_name,name_status,quality_rating,status,code_verification_status,"
-    "platform_type,is_on_biz_app,throughput"
-)
 # The second of each is asked for when Meta refuses the first: some accounts lack the newer fields.
-_NUMBER_DETAILS = (f"{_NUMBER_FIELDS},whatsapp_business_manager_messaging_limit", _NUMBER_FIELDS)
+_NUMBER_DETAILS = (f"{NUMBER_FIELDS},whatsapp_business_manager_messaging_limit", NUMBER_FIELDS)
 _ACCOUNT_DETAILS = (
-    "id,name,currency,timezone_id,account_review_status,owner_business_info",
-    "id,name,currency,timezone_id",
+    f"{ACCOUNT_FIELDS},account_review_status,owner_business_info",
+    ACCOUNT_FIELDS,
 )
 
 
@@ -106,7 +102,7 @@ def _only_account(proven: Token) -> str:
 def list_numbers(graph: Graph, waba_id: str, token: str) -> dict[str, dict[str, object]]:
     """Give the account's own list of its numbers, as Meta gave each, by id."""
     with step("numbers", "reading the account's numbers"):
-        items = graph.pages(f"{waba_id}/phone_numbers", token, fields=_NUMBER_FIELDS, limit="100")
+        items = graph.pages(f"{waba_id}/phone_numbers", token, fields=NUMBER_FIELDS, limit="100")
         return {Number.model_validate(item).id: item for item in items}
 
 
