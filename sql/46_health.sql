@@ -277,14 +277,6 @@ comment on function worker.claim_health_checks is
   'account_id, waba_id, token, may_resubscribe}]}. Each is answered by worker.record_health.';
 grant execute on function worker.claim_health_checks to service_role;
 
-create function private.limit_of(tier text) returns int
-  language sql immutable set search_path = ''
-as $$
-  select case when limit_of.tier ~ '^TIER_[0-9]{1,4}K?$'
-              then regexp_replace(limit_of.tier, '\D', '', 'g')::int * case when limit_of.tier ~ 'K$' then 1000 else 1 end end
-$$;
-comment on function private.limit_of is 'Meta''s tier as a number of people: TIER_250, TIER_2K, …; null for TIER_UNLIMITED and what is not known.';
-
 create function private.judge_sending(org_id uuid, account_id uuid, number_id uuid, health jsonb) returns void
   language plpgsql volatile security definer set search_path = ''
 as $$
@@ -363,6 +355,7 @@ declare
   v_status  text := upper(said ->> 'status');
   v_quality text := upper(said ->> 'quality_rating');
   v_name    text := upper(said ->> 'name_status');
+  v_limit   int;
   v_tier    text := upper(coalesce(said ->> 'whatsapp_business_manager_messaging_limit', said ->> 'messaging_limit_tier'));
   v_speed   int  := (said ->> 'messages_per_second')::int;
 begin
@@ -386,8 +379,13 @@ begin
           coalesce(upper(said ->> 'code_verification_status'), n.verification_status), coalesce(upper(said ->> 'platform_type'), n.platform_type),
           coalesce((said ->> 'is_on_biz_app')::boolean, n.is_on_phone_app), coalesce(v_speed, n.messages_per_second));
   if v_tier is not null then
-    update public.whatsapp_accounts a set messaging_limit = private.limit_of(v_tier)
-     where a.org_id = v_org and a.id = v_account and a.messaging_limit is distinct from private.limit_of(v_tier);
+    begin
+      v_limit := private.read_limit(to_jsonb(v_tier));
+      update public.whatsapp_accounts a set messaging_limit = v_limit
+       where a.org_id = v_org and a.id = v_account and a.messaging_limit is distinct from v_limit;
+    exception when sqlstate 'PT422' then
+      null;                                    -- a word that Flow does not know lifts no limit
+    end;
   end if;
   perform private.note_health(v_org, v_account, v_id, 'number',
     case when v_status is null or v_status in ('CONNECTED', 'UNKNOWN') then 'ok' when v_status in ('FLAGGED', 'RATE_LIMITED') then 'warning' else 'problem' end,

@@ -127,12 +127,18 @@ def test_number_learns_what_meta_says_of_it(business, db):
 
 
 TIERS = [("TIER_50", 50), ("TIER_250", 250), ("TIER_1K", 1000), ("TIER_100K", 100_000), ("TIER_UNLIMITED", None),
-         ("TIER_NOT_SET", None), ("x", None), (None, None)]  # fmt: skip
+         ("TIER_NOT_SET", None), ("x", 777), (None, 777)]  # fmt: skip
 
 
 @pytest.mark.parametrize(("tier", "people"), TIERS)
-def test_tier_is_a_number_of_people(db, tier, people):
-    assert db.value("select private.limit_of(%s)", tier) == people
+def test_tier_is_a_number_of_people_and_an_unknown_one_lifts_no_limit(db, business, tier, people):
+    db.execute(
+        "update public.whatsapp_accounts set messaging_limit = 777 where org_id = %s", [business.org_id]
+    )
+
+    check(db, business, number={"whatsapp_business_manager_messaging_limit": tier})
+
+    assert business.account()["messaging_limit"] == people
 
 
 @pytest.mark.parametrize(
