@@ -34,7 +34,7 @@ comment on column public.whatsapp_accounts.waba_id is 'Meta''s id of the WhatsAp
 comment on column public.whatsapp_accounts.name is 'The account''s name at Meta.';
 comment on column public.whatsapp_accounts.currency is 'ISO 4217 currency that Meta bills the account in.';
 comment on column public.whatsapp_accounts.time_zone is
-  'Meta''s timezone_id of the account; Meta''s days, months and rate changes begin in it.';
+  'IANA name of the account''s time zone; Meta''s days, months and rate changes begin in it. Null: not known.';
 comment on column public.whatsapp_accounts.status is
   'connected: in use. reconnect: Meta refuses the token, an owner must connect again. disconnected: by the organization.';
 comment on column public.whatsapp_accounts.status_reason is 'Why the account is not connected, in words.';

@@ -57,6 +57,7 @@ begin
    where (k.org_id, k.id) = (merge_conversations.org_id, merge_conversations.kept)
      and (g.org_id, g.id) = (merge_conversations.org_id, merge_conversations.gone);
   perform private.merge_teamwork(merge_conversations.org_id, merge_conversations.kept, merge_conversations.gone);
+  perform private.merge_windows(merge_conversations.org_id, merge_conversations.kept, merge_conversations.gone);
   delete from public.conversations c where c.org_id = merge_conversations.org_id and c.id = merge_conversations.gone;
   perform private.settle_preview(merge_conversations.org_id, merge_conversations.kept);
   if exists (select from public.messages m where m.org_id = merge_conversations.org_id and m.conversation_id = merge_conversations.kept

@@ -66,10 +66,10 @@ begin
              case when jsonb_typeof(u.item) <> 'object' then u.kind || '_not_an_object'
                   when coalesce(u.item ->> 'id', '') = '' then 'id_missing'
                   when length(u.item ->> 'id') > 512 then 'id_too_long'
-                  when coalesce(u.item ->> 'timestamp', '') !~ '^[0-9]{1,11}$' then 'timestamp_invalid'
+                  when coalesce(u.item ->> 'timestamp', '') !~ '^[0-9]{1,12}$' then 'timestamp_invalid'
                   when v_number is null then 'number_missing' end,
              null::uuid, null::uuid, null::text,
-             case when u.item ->> 'timestamp' ~ '^[0-9]{1,11}$' then to_timestamp((u.item ->> 'timestamp')::bigint) end,
+             case when u.item ->> 'timestamp' ~ '^[0-9]{1,12}$' then to_timestamp((u.item ->> 'timestamp')::bigint) end,
              null::uuid
         from (select 'message' as kind, m.item, m.n from jsonb_array_elements(v_value -> 'messages') with ordinality m (item, n)
               union all

@@ -214,6 +214,7 @@ begin
   end if;
   begin
     perform private.apply_updates(messages, statuses);
+    perform private.meter_statuses(statuses);
     return 0;
   exception when others then
     get stacked diagnostics v_state = returned_sqlstate, v_words = message_text, v_slug = pg_exception_detail;

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from tests.business import NUMBER, WABA, Business, fresh_org
 from tests.cluster import STATE, Cluster, forget
 from tests.database import LIMITS, Database, Person
 from tests.local.flow_command import Flow, free_port
@@ -119,3 +120,9 @@ def member(db: Database, person: Callable[..., Person]) -> Callable[..., Person]
         return who
 
     return make
+
+
+@pytest.fixture
+def business(db: Database) -> Business:
+    """A business with the number of the recorded payloads; rolled back."""
+    return Business(db, fresh_org(db), waba=WABA, number=NUMBER)

@@ -22,6 +22,13 @@ $$;
 comment on function private.lock_waba is
   'Whoever stores tokens, PINs and numbers of one account does so one after the other, also before the account has a row.';
 
+create function private.known_zone(name text) returns text
+  language sql stable security definer set search_path = ''
+as $$
+  select z.name from pg_catalog.pg_timezone_names z where z.name = known_zone.name
+$$;
+comment on function private.known_zone is 'The IANA name of a time zone that Postgres knows, else null: prices are never cut by a zone that is none.';
+
 create function private.store_account(org_id uuid, connection jsonb, credential_id uuid) returns public.whatsapp_accounts
   language plpgsql volatile security definer set search_path = ''
 as $$
@@ -38,11 +45,11 @@ begin
   end if;
   insert into public.whatsapp_accounts as a (org_id, waba_id, name, currency, time_zone, credential_id, meta_user_id, business_id,
                                              messaging_limit, review_status)
-  values (store_account.org_id, connection ->> 'waba_id', v_given ->> 'name', v_given ->> 'currency', v_given ->> 'time_zone',
+  values (store_account.org_id, connection ->> 'waba_id', v_given ->> 'name', v_given ->> 'currency', private.known_zone(v_given ->> 'time_zone'),
           store_account.credential_id, connection ->> 'meta_user_id', v_given ->> 'business_id',
           (v_given ->> 'messaging_limit')::int, v_given ->> 'review_status')
   on conflict on constraint account_is_connected_once_in_organization do update
-    set name = excluded.name, currency = excluded.currency, time_zone = excluded.time_zone,
+    set name = excluded.name, currency = coalesce(excluded.currency, a.currency), time_zone = coalesce(excluded.time_zone, a.time_zone),
         credential_id = excluded.credential_id, meta_user_id = excluded.meta_user_id,
         business_id = coalesce(excluded.business_id, a.business_id),
         -- A limit that Meta names as unlimited is null, and told apart from one that it did not name.

@@ -308,14 +308,15 @@ declare
   v_india    boolean;
   v_verified text := lower(said ->> 'business_verification_status');
   v_review   text := upper(said ->> 'account_review_status');
+  v_zone     text := coalesce(private.known_zone(said ->> 'time_zone'), (account).time_zone);
 begin
   update public.whatsapp_accounts a
-     set name = coalesce(said ->> 'name', a.name), currency = v_currency,
+     set name = coalesce(said ->> 'name', a.name), currency = v_currency, time_zone = v_zone,
          business_id = coalesce(said #>> '{owner_business_info,id}', a.business_id),
          review_status = coalesce(v_review, a.review_status)
    where a.org_id = v_org and a.id = v_id
-     and (a.name, a.currency, a.business_id, a.review_status) is distinct from
-         (coalesce(said ->> 'name', a.name), v_currency, coalesce(said #>> '{owner_business_info,id}', a.business_id),
+     and (a.name, a.currency, a.time_zone, a.business_id, a.review_status) is distinct from
+         (coalesce(said ->> 'name', a.name), v_currency, v_zone, coalesce(said #>> '{owner_business_info,id}', a.business_id),
           coalesce(v_review, a.review_status));
   v_india := coalesce(said ->> 'country' = 'IN', (account).time_zone = 'Asia/Kolkata' or exists (
     select from public.whatsapp_numbers n where n.org_id = v_org and n.account_id = v_id and n.display_phone like '+91%'));

@@ -160,6 +160,9 @@ begin
     if v_limited then
       v_heads := private.hold_over_limit(v_heads, v_dead);
     end if;
+    if exists (select from public.wallets w where w.org_id = any (v_orgs)) then
+      v_heads := private.hold_spending(v_heads, v_dead);
+    end if;
 
     update public.messages m
        set status = coalesce(h.refusal ->> 'status', 'sending'),

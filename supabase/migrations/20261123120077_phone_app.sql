@@ -93,6 +93,7 @@ begin
   if exists (select from unnest(v_updates) m where m.kind = 'inbound' and m.item ? 'referral') then
     perform private.note_referrals((select array_agg(m) from unnest(v_updates) m where m.kind = 'inbound'));
   end if;
+  perform private.meter_phone((e).org_id, (e).number_id, (select array_agg(m.item ->> 'id') from unnest(v_updates) m));
   if v_new is not null then
     if v_decided is not null then
       perform private.take_consent(d.org_id, n.conversation_id, d.contact_id, d.at, d.decision, d.evidence, d.wamid, false)

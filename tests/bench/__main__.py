@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psycopg
 
-from tests.bench import pages
+from tests.bench import ledger, pages
 from tests.bench.fill import Bench, fill, prepare
 from workers import create_app
 from workers.cli.context import settings_of_stack
@@ -44,6 +44,7 @@ def main() -> None:
     for name, value in figures.items():
         print(f"{name:<58} {value}")
     pages.main()
+    ledger.main()
 
 
 def measure(settings: Settings, owner: psycopg.Connection[tuple[object, ...]], folder: str) -> dict[str, str]:

@@ -100,8 +100,8 @@ def test_P24_credentials_are_decrypted_only_for_a_dispatch(db: Database, shop: P
 
     claimed = value(db, "select worker.claim_messages(10, 60, 900)")
 
-    # The only functions that open one: a send, a fetch, a template sync, a look at the account; and, once it
-    # is revoked, the unsubscribing of a disconnect.
+    # The only functions that open one: a send, a fetch, a template sync, a look at the account and at what
+    # Meta billed; and, once it is revoked, the unsubscribing of a disconnect.
     opens = {
         name
         for (name,) in db.rows(
@@ -115,7 +115,7 @@ def test_P24_credentials_are_decrypted_only_for_a_dispatch(db: Database, shop: P
         "private.open_credential", "worker.rotate_credentials", "worker.claim_messages", "private.begin_run",
         "private.template_access", "private.hand_out_media", "worker.claim_health_checks",
         "private.open_kept_credential", "worker.claim_cleanups",
-        "worker.claim_signup", "worker.signup_pin", "worker.claim_signals",
+        "worker.claim_signup", "worker.signup_pin", "worker.claim_signals", "worker.claim_reconciliations",
     }  # fmt: skip
 
 

@@ -249,7 +249,7 @@ RULES = (
         "a policy asks for the person's organizations once a query",
         r"""
         select name from pol
-         where expression !~ 'ANY \(ARRAY\( SELECT private\.my_'
+         where expression !~ 'ANY \(ARRAY\( SELECT private\.my_' and polrelid <> 'public.rate_cards'::regclass
             or regexp_replace(expression, 'ARRAY\( SELECT private\.my_\w+\(', '', 'g') ~ 'private\.'
         """,
         'create policy "Members can delete" on public.leads for delete to authenticated'
@@ -269,10 +269,10 @@ RULES = (
     ),
     # Keys
     Rule(
-        "every table of public but organizations and profiles is of a tenant",
+        "every table of public but organizations, profiles and Meta's rates is of a tenant",
         """
         select name from tab
-         where nspname = 'public' and relname not in ('organizations', 'profiles')
+         where nspname = 'public' and relname not in ('organizations', 'profiles', 'rate_cards')
            and not exists (select from col c where c.attrelid = tab.oid and c.attname = 'org_id' and c.attnotnull)
         """,
         "create table public.zz (id int primary key)",

@@ -1,4 +1,4 @@
-"""Businesses for the tests of messages: one that is rolled back, and some that last so that many can work at once."""
+"""Businesses that last, so that many can work at once."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -6,14 +6,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.business import NUMBER, WABA, Business, fresh_org
+from tests.business import Business, fresh_org
 from tests.database import LIMITS, Database
-
-
-@pytest.fixture
-def business(db: Database) -> Business:
-    """A business with the number of the recorded payloads; rolled back."""
-    return Business(db, fresh_org(db), waba=WABA, number=NUMBER)
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Something in every table of an organization, so that an attack on any of them has something to take."""
 
+import base64
+import json
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -155,6 +157,14 @@ def plant(db: Database, org_id: UUID, member_id: UUID, number: int) -> Planted:
         org_id, ids["waba_id"],
     )  # fmt: skip
     db.execute("insert into public.messaging_settings (org_id) values (%s)", [org_id])
+    ids["difference_id"] = db.value(
+        """
+        insert into public.usage_reconciliations (org_id, account_id, day, category, country, kind, currency, ours_messages, ours_cost,
+                                                  meta_messages, meta_cost, status)
+        values (%s, %s, '2026-11-01', 'marketing', 'IN', 'charged', 'INR', 1, 0.8631, 2, 1.7262, 'differs') returning id
+        """,
+        org_id, connected["account_id"],
+    )  # fmt: skip
     db.execute(
         "insert into private.signals (org_id, conversation_id, kind, wamid) values (%s, %s, 'reaction', 'wamid.planted')",
         [org_id, ids["conversation_id"]],
@@ -167,10 +177,37 @@ def plant(db: Database, org_id: UUID, member_id: UUID, number: int) -> Planted:
         [org_id, f"tier.{org_id}", lead["contact_id"]],
     )
     ids["signal_id"] = db.value("select id from private.signals where org_id = %s", org_id)
+    plant_ledger(db, org_id, f"77{number:010d}", f"88{number:010d}")
     ids |= plant_teamwork(db, org_id, member_id, ids["conversation_id"])
     marks = {str(value) for name, value in ids.items() if name not in ("message_id", "signal_id")}
     marks |= {token, key, buyer, phone}
     return Planted(org_id, ids, marks)
+
+
+def plant_ledger(db: Database, org_id: UUID, waba: str, phone: str) -> None:
+    """Put a closed month, an entry of the month that runs, a wallet, a hold and a warning there."""
+    month, then = db.row(
+        "select private.month_text(m), extract(epoch from m + interval '9 days')::bigint"
+        " from (select (date_trunc('month', now()) - interval '1 month')::date as m) x"
+    )
+    db.execute("select worker.set_billing_plan(%s, '{}')", [org_id])
+    for wamid, at in ((f"wamid.{org_id}", then), (f"wamid.new.{org_id}", then + 30 * 86400)):
+        status = {"id": wamid, "status": "delivered", "timestamp": str(at), "recipient_id": "919810000011",
+                  "pricing": {"pricing_model": "PMP", "type": "free_customer_service", "category": "service"}}  # fmt: skip
+        value = {"metadata": {"phone_number_id": phone}, "statuses": [status]}
+        body = {"entry": [{"id": waba, "changes": [{"field": "messages", "value": value}]}]}
+        db.execute("select worker.ingest_meta(%s)", [base64.b64encode(json.dumps(body).encode()).decode()])
+        if at == then:
+            db.execute("select worker.close_month(%s, %s)", [org_id, month])
+    db.execute("select worker.top_up(%s, '10')", [org_id])
+    db.execute(
+        "insert into private.spend_holds (org_id, message_id, amount, expected) values (%s, 0, 0, 0)",
+        [org_id],
+    )
+    db.execute(
+        "insert into public.spending_warnings (org_id, period, begins, percent, cap, spent) values (%s, 'day', now(), 50, 1, 1)",
+        [org_id],
+    )
 
 
 def plant_teamwork(db: Database, org_id: UUID, member_id: UUID, conversation_id: UUID) -> dict[str, Any]:

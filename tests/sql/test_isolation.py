@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from tests.database import Database, Person
-from tests.sql.attacks import functions, key_of, relations
+from tests.sql.attacks import SHARED, functions, key_of, relations
 from tests.sql.planted import Planted, plant, tenant_tables
 
 NUMBERS = count(1)
@@ -33,6 +33,8 @@ AGENTS = {
     "assign_conversation", "resolve_conversation", "reopen_conversation", "add_label", "label_conversation", "add_note",
     "edit_note", "delete_note", "conversation_timeline", "search_messages", "search_conversations", "changes",
     "cards",
+    "statement", "spending", "usage", "usage_by", "usage_messages", "estimate_messages", "reconciliation",
+    "conversation_windows_of", "message_window",
 }  # fmt: skip
 ADMINS = {
     "rename_organization", "invite_member", "revoke_invitation", "set_member_role", "remove_member",
@@ -41,9 +43,10 @@ ADMINS = {
     "save_quick_reply", "delete_quick_reply",  # shared ones, as planted; a personal one is its owner's
     "begin_signup", "use_signup", "cancel_signup",
     "set_messaging_settings", "resume_number",
+    "review_difference",
     "set_consent_words", "set_opt_out_answer", "change_label", "delete_label",
 }  # fmt: skip
-OWNERS = {"transfer_ownership"}
+OWNERS = {"transfer_ownership", "set_spending_caps"}
 
 TENANT_KEYS = """
     select k.conrelid::regclass::text, k.confrelid::regclass::text, k.conname,
@@ -148,7 +151,7 @@ def test_every_id_that_a_function_takes_is_planted(db: Database, scene: Scene) -
     ("who", "hidden"), [("owner", set()), ("agent", {"public.audit_log", "public.invitations"})]
 )
 def test_members_read_what_is_theirs(db: Database, scene: Scene, who: str, hidden: set[str]) -> None:
-    tables = [t for t in relations(db, "public") if key_of(t) == "org_id"]
+    tables = [t for t in relations(db, "public") if key_of(t) == "org_id" and t not in SHARED]
     act(db, scene, who)
 
     seen = {t for t in tables if db.value(f"select count(*) from {t} where org_id = %s", scene.a.org_id)}
@@ -163,7 +166,7 @@ def test_members_read_what_is_theirs(db: Database, scene: Scene, who: str, hidde
 def test_outsider_reads_no_row(db: Database, scene: Scene, who: str) -> None:
     mine = scene.b.org_id if who == "stranger" else uuid4()
     people = (scene.owner.id, scene.agent.id)
-    found = relations(db, "public")
+    found = [r for r in relations(db, "public") if r not in SHARED]
     act(db, scene, who)
 
     leaks = []
@@ -193,7 +196,7 @@ def test_nobody_touches_private_and_only_people_touch_public(db: Database, scene
 
 @OUTSIDERS
 def test_outsider_changes_no_row(db: Database, scene: Scene, who: str) -> None:
-    found = relations(db, "public")
+    found = [r for r in relations(db, "public") if r not in SHARED]
     columns = {r: [c for (c,) in db.rows(UPDATABLE, r)] or [key_of(r)] for r in found}
 
     with unchanged(db, scene.a.org_id):
@@ -214,6 +217,25 @@ def test_outsider_changes_no_row(db: Database, scene: Scene, who: str) -> None:
                     changed.append((query, state, rows))
 
     assert changed == []
+
+
+@pytest.mark.parametrize("who", ["owner", "stranger", "loner", "anon", "service_role"])
+def test_what_is_of_no_organization_is_read_by_people_and_changed_by_nobody(
+    db: Database, scene: Scene, who: str
+) -> None:
+    act(db, scene, who)
+
+    read = {table: attempt(db, f"table {table}")[0] for table in SHARED}
+    verbs = (
+        "insert into {} default values",
+        "delete from {}",
+        "truncate {}",
+        "update {} set market = market",
+    )
+    changed = {(table, verb): attempt(db, verb.format(table))[0] for table in SHARED for verb in verbs}
+
+    assert set(read.values()) == {"42501" if who in ("anon", "service_role") else "00000"}
+    assert set(changed.values()) == {"42501"}
 
 
 REFUSED = ("42501", "55000", "42809")  # no privilege; a view that takes no rows; no table to truncate

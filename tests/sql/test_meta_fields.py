@@ -135,7 +135,7 @@ CASES = {
     "template_quality_yellow": [("template", "greeting_v1", {"quality": "YELLOW"}), ("finding", "template_quality", None)],
     "account_update_partner_app_uninstalled": "unknown_account",
     "account_update_partner_added": [("account", "", {"status": "connected"})],
-    "account_update_restriction": [("number", "", {"status": "paused", "paused_until": "2026-11-26T13:33:20+00:00"}), ("finding", "account_restriction", {"level": "problem"})],
+    "account_update_restriction": [("number", "", {"status": "paused", "paused_until": "2096-10-02T07:06:40+00:00"}), ("finding", "account_restriction", {"level": "problem"})],
     "account_update_disabled": [("number", "", {"status": "paused", "paused_until": None, "paused_reason": "Meta has disabled the account"}),
         ("finding", "disabled", {"level": "problem"})],
     "account_update_volume_tier": [("account", "", {"status": "connected"})],

@@ -827,7 +827,7 @@ BROKEN = [
         b'{"id":"x","from":"1","timestamp":"yesterday"}', "timestamp_invalid", id="a timestamp in words"
     ),
     pytest.param(
-        b'{"id":"x","from":"1","timestamp":"999999999999"}',
+        b'{"id":"x","from":"1","timestamp":"1795000000000"}',
         "timestamp_invalid",
         id="a timestamp in milliseconds",
     ),

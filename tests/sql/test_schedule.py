@@ -20,6 +20,7 @@ def configured(db):
     # What other tests left to do is not of these.
     db.execute("update private.account_checks set next_at = 'infinity', watch_at = 'infinity'")
     db.execute("update private.meta_cleanups set next_at = 'infinity'")
+    db.execute("update private.reconciliation_runs set next_at = 'infinity'")
     return db
 
 

@@ -24,22 +24,35 @@ _LIMITS = {
     "TIER_100K": 100_000,
 }
 _UNLIMITED = "TIER_UNLIMITED"
-# Meta's numbers of time zones: where businesses in India sit and trade; others stay unknown.
-TIME_ZONES = {
-    "1": "America/Los_Angeles", "2": "America/Denver", "6": "America/Chicago", "7": "America/New_York",
-    "8": "Asia/Dubai", "13": "Australia/Perth", "15": "Australia/Sydney", "17": "Asia/Dhaka",
-    "20": "Asia/Bahrain", "25": "America/Sao_Paulo", "28": "America/Vancouver", "35": "America/Toronto",
-    "39": "Europe/Zurich", "42": "Asia/Shanghai", "47": "Europe/Berlin", "53": "Africa/Cairo",
-    "55": "Europe/Madrid", "57": "Europe/Paris", "58": "Europe/London", "62": "Asia/Hong_Kong",
-    "66": "Asia/Jakarta", "69": "Europe/Dublin", "70": "Asia/Jerusalem", "71": "Asia/Kolkata",
-    "72": "Asia/Baghdad", "74": "Europe/Rome", "76": "Asia/Amman", "77": "Asia/Tokyo",
-    "78": "Africa/Nairobi", "79": "Asia/Seoul", "80": "Asia/Kuwait", "81": "Asia/Beirut",
-    "82": "Asia/Colombo", "89": "Indian/Mauritius", "90": "Indian/Maldives", "95": "Asia/Kuala_Lumpur",
-    "96": "Africa/Lagos", "98": "Europe/Amsterdam", "100": "Pacific/Auckland", "101": "Asia/Muscat",
-    "104": "Asia/Manila", "105": "Asia/Karachi", "112": "Asia/Qatar", "127": "Asia/Riyadh",
-    "128": "Asia/Singapore", "129": "Africa/Johannesburg", "132": "Africa/Dar_es_Salaam",
-    "133": "Asia/Bangkok", "135": "Europe/Istanbul", "138": "Asia/Ho_Chi_Minh",
-}  # fmt: skip
+# Meta's numbers of time zones, from 1 on: its reference "Time Zone IDs" (Marketing API, v24.0).
+_ZONES = """
+    America/Los_Angeles America/Denver Pacific/Honolulu America/Anchorage America/Phoenix
+    America/Chicago America/New_York Asia/Dubai America/Argentina/San_Luis
+    America/Argentina/Buenos_Aires America/Argentina/Salta Europe/Vienna Australia/Perth
+    Australia/Broken_Hill Australia/Sydney Europe/Sarajevo Asia/Dhaka Europe/Brussels Europe/Sofia
+    Asia/Bahrain America/La_Paz America/Noronha America/Campo_Grande America/Belem America/Sao_Paulo
+    America/Nassau America/Dawson America/Vancouver America/Dawson_Creek America/Edmonton
+    America/Rainy_River America/Regina America/Atikokan America/Iqaluit America/Toronto
+    America/Blanc-Sablon America/Halifax America/St_Johns Europe/Zurich Pacific/Easter America/Santiago
+    Asia/Shanghai America/Bogota America/Costa_Rica Asia/Nicosia Europe/Prague Europe/Berlin
+    Europe/Copenhagen America/Santo_Domingo Pacific/Galapagos America/Guayaquil Europe/Tallinn
+    Africa/Cairo Atlantic/Canary Europe/Madrid Europe/Helsinki Europe/Paris Europe/London Africa/Accra
+    Europe/Athens America/Guatemala Asia/Hong_Kong America/Tegucigalpa Europe/Zagreb Europe/Budapest
+    Asia/Jakarta Asia/Makassar Asia/Jayapura Europe/Dublin Asia/Jerusalem Asia/Kolkata Asia/Baghdad
+    Atlantic/Reykjavik Europe/Rome America/Jamaica Asia/Amman Asia/Tokyo Africa/Nairobi Asia/Seoul
+    Asia/Kuwait Asia/Beirut Asia/Colombo Europe/Vilnius Europe/Luxembourg Europe/Riga Africa/Casablanca
+    Europe/Skopje Europe/Malta Indian/Mauritius Indian/Maldives America/Tijuana America/Hermosillo
+    America/Mazatlan America/Mexico_City Asia/Kuala_Lumpur Africa/Lagos America/Managua Europe/Amsterdam
+    Europe/Oslo Pacific/Auckland Asia/Muscat America/Panama America/Lima Asia/Manila Asia/Karachi
+    Europe/Warsaw America/Puerto_Rico Asia/Gaza Atlantic/Azores Europe/Lisbon America/Asuncion
+    Asia/Qatar Europe/Bucharest Europe/Belgrade Europe/Kaliningrad Europe/Moscow Europe/Samara
+    Asia/Yekaterinburg Asia/Omsk Asia/Krasnoyarsk Asia/Irkutsk Asia/Yakutsk Asia/Vladivostok
+    Asia/Magadan Asia/Kamchatka Asia/Anadyr Asia/Riyadh Asia/Singapore Africa/Johannesburg
+    Europe/Stockholm Asia/Taipei Africa/Dar_es_Salaam Asia/Bangkok Africa/Tunis Europe/Istanbul
+    America/Montevideo America/Caracas Asia/Ho_Chi_Minh Africa/Kinshasa Africa/Lubumbashi Africa/Harare
+    Africa/Lusaka
+"""
+TIME_ZONES = {str(number): name for number, name in enumerate(_ZONES.split(), 1)}
 
 
 def speed(level: object, *, is_on_phone_app: bool) -> int | None:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, SecretStr
 
 from workers.database import Database
 from workers.errors import ProviderError
-from workers.meta.described import ACCOUNT_FIELDS, NUMBER_FIELDS, speed
+from workers.meta.described import ACCOUNT_FIELDS, NUMBER_FIELDS, TIME_ZONES, speed
 from workers.meta.graph import Graph, GraphError
 from workers.settings import Settings
 
@@ -75,7 +75,8 @@ def look(graph: Graph, settings: Settings, account: Due) -> dict[str, Any]:
     try:
         report |= _token(graph, settings, token)
         report |= _subscription(graph, settings, account, token)
-        report["account"] = _read(graph, account.waba_id, token, ACCOUNT_FIELDS, _MORE_ACCOUNT_FIELDS)
+        said = _read(graph, account.waba_id, token, ACCOUNT_FIELDS, _MORE_ACCOUNT_FIELDS)
+        report["account"] = said | {"time_zone": TIME_ZONES.get(str(said.get("timezone_id")))}
         report["numbers"] = [_number(item) for item in _numbers(graph, account.waba_id, token)]
     except GraphError as error:
         if error.code == _TOKEN_DEAD:

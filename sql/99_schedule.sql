@@ -1,4 +1,4 @@
--- 90_schedule.sql: who wakes the workers: a wake-up after each commit that makes work, and sweeps that catch what a lost one missed.
+-- 99_schedule.sql: who wakes the workers: a wake-up after each commit that makes work, and sweeps that catch what a lost one missed.
 
 create table private.wakeups (
   job      text primary key,
@@ -8,7 +8,7 @@ comment on table private.wakeups is 'One row a job: when it was last asked to ru
 comment on column private.wakeups.job is 'The job: /jobs/<name>.';
 comment on column private.wakeups.asked_at is 'The last wake-up.';
 alter table private.wakeups enable row level security;
-insert into private.wakeups (job) values ('dispatch'), ('indiamart'), ('templates'), ('media'), ('health'), ('cleanup');
+insert into private.wakeups (job) values ('dispatch'), ('indiamart'), ('templates'), ('media'), ('health'), ('cleanup'), ('reconcile');
 
 create function private.set_secret(name text, secret text, description text) returns void
   language plpgsql volatile security definer set search_path = ''
@@ -125,6 +125,7 @@ begin
     from (select distinct q.org_id, q.wamid from private.parked_updates q
            where q.created_at > now() - interval '2 minutes'
              and exists (select from public.messages m where (m.org_id, m.wamid) = (q.org_id, q.wamid))) p;
+  perform private.settle_usage();
   if exists (select from private.send_lanes l where l.next_at <= now()) or exists (select from private.signals s where s.next_at <= now()) then
     perform private.wake('dispatch');
   end if;
@@ -136,6 +137,7 @@ begin
   perform private.wake_templates();
   perform private.wake_media();
   perform private.wake_health();
+  perform private.wake_reconciliation();
   return jsonb_build_object('settled', v_settled, 'late', v_late);
 end;
 $$;
