@@ -45,6 +45,7 @@ JOBS: dict[str, Job] = {
     "health": _from("workers.meta.health", "run"),
     "indiamart": _from("workers.indiamart.job", "run_syncs"),
     "media": _from("workers.media.job", "run"),
+    "reconcile": _from("workers.meta.analytics", "run"),
     "sweep": _sweep,
     "templates": _from("workers.meta.templates", "run"),
 }

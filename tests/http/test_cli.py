@@ -69,7 +69,7 @@ WRONG = [
     ),
     pytest.param(["replay", "first"], id="event that is no number"),
     pytest.param(["demo", "--leads", "0"], id="demo without leads"),
-    pytest.param(["ledger", "close"], id="command that does not exist yet"),
+    pytest.param(["ledger", "close"], id="close of no organization"),
 ]  # fmt: skip
 
 

@@ -30,6 +30,9 @@ COMMANDS = {
     "replay": "events",
     "rebuild": "events",
     "keys": "keys",
+    "rates": "rates",
+    "ledger": "ledger",
+    "wallet": "wallet",
 }
 
 

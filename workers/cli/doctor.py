@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import httpx
 
+from workers.cli import doctor_business
 from workers.cli.context import settings_for_commands
 from workers.cli.output import Refusal, Result, fail, print_json, refusal_from
 from workers.cli.stack import data_option
@@ -91,7 +92,7 @@ def _database(known: Settings) -> Iterator[Finding]:
         yield Finding("error", f"worker.readiness cannot be called: {error.message}", "Run `flow migrate`.")
         return
     else:
-        yield from _whatsapp(database)
+        yield from doctor_business.findings(database)
     finally:
         database.close()
     applied, here = _applied(known), migrations_here()
@@ -132,26 +133,6 @@ def _database(known: Settings) -> Iterator[Finding]:
                 " or have a scheduler POST /jobs/sweep.",
             )
     yield from _vault(known)
-
-
-def _whatsapp(database: Database) -> Iterator[Finding]:
-    """How the connected accounts stand, as the hourly check found them."""
-    try:
-        says = database.rpc("whatsapp_problems")
-    except FlowError:  # older than this release: told where the migrations are looked at
-        return
-    found, accounts = says.get("findings") or [], int(says.get("accounts") or 0)
-    for one in found:
-        what = f"WhatsApp of {one['who']}: {one['words']}"
-        yield Finding("error" if one["level"] == "problem" else "warning", what, one["remedy"])
-    if says.get("late"):
-        yield Finding(
-            "warning",
-            f"{says['late']} WhatsApp accounts were not looked at for hours",
-            "See that the workers' jobs run (FLOW_WORKERS) and that the database can reach them.",
-        )
-    elif accounts and not found:
-        yield Finding("ok", f"WhatsApp is well: {accounts} accounts")
 
 
 def _query(known: Settings, statement: str) -> list[tuple[object, ...]] | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import IO, Any, Literal
@@ -109,6 +110,10 @@ class Graph:
     def get(self, path: str, token: str, **params: str) -> dict[str, Any]:
         """Read; raises GraphError, or ProviderError when Meta cannot be reached or understood."""
         return self._call("GET", path, token, params=params)
+
+    def get_exact(self, path: str, token: str, **params: str) -> dict[str, Any]:
+        """Read as `get` does, with every number that is not whole as a Decimal of just its digits."""
+        return self._call("GET", path, token, params=params, parse_float=Decimal)
 
     def post(self, path: str, token: str, json: Mapping[str, object] | None = None) -> dict[str, Any]:
         """Write; raises as `get`."""
@@ -225,14 +230,16 @@ class Graph:
             raise GraphError(Problem(code=190, title="The access token is unreadable"), 401)
         return self._request(method, path, params=params, json=json, headers=_bearer(token), **form)
 
-    def _request(self, method: str, path: str, **given: Any) -> dict[str, Any]:
+    def _request(
+        self, method: str, path: str, *, parse_float: Callable[[str], Any] | None = None, **given: Any
+    ) -> dict[str, Any]:
         try:
             response = self._http.request(method, f"{self._base}/{path}", **given)
         except httpx.HTTPError as error:
             raise ProviderError(
                 "Meta could not be reached. Try again later.", detail="meta_unreachable"
             ) from error
-        answer = _json(response)
+        answer = _json(response, parse_float)
         if problem := Problem.of(answer):
             raise GraphError(problem, response.status_code, _retry_after(response))
         if not response.is_success or not isinstance(answer, dict):
@@ -262,9 +269,9 @@ def _outcome(response: httpx.Response) -> Outcome:
     return Outcome("unknown", http_status=status, title="No error object")
 
 
-def _json(response: httpx.Response) -> object:
+def _json(response: httpx.Response, parse_float: Callable[[str], Any] | None = None) -> object:
     try:
-        answer: object = response.json()
+        answer: object = response.json(parse_float=parse_float)
     except (ValueError, RecursionError):
         return None
     return answer

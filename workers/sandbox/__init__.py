@@ -8,6 +8,8 @@ The outside world, at the addresses of `META_GRAPH_URL` and `INDIAMART_URL`:
     /v26.0/{phone_number_id}/messages · media · register · deregister · smb_app_data
     /v26.0/{waba_id}/message_templates · phone_numbers · subscribed_apps
     GET /v26.0/{waba_id, phone_number_id or media_id};  DELETE /v26.0/{user_id}/permissions
+    GET /v26.0/{waba_id}?fields=pricing_analytics.start(…).end(…).granularity(DAILY)…: what was delivered
+      since the sandbox's start, at the India card
     /v26.0/oauth/access_token · debug_token
     /wservce/crm/crmListing/v2/
 
@@ -23,7 +25,7 @@ with its default, `client.py` a Python client:
       category?, status?, parameter_format?, body? | components?}]}; idempotent. GET lists
     GET  /meta/sends           ?after=ORDER ?since=EPOCH ?limit ?to ?callback ?phone_number_id ?template:
       {sends: [{order, wamid, phone_number_id, to, type, template, text, callback, accepted_at, body,
-      statuses: [{status, at, code?}]}], last, counters}
+      statuses: [{status, at, code?}], pricing}], last, counters}
     GET  /meta/signals         {signals: [{kind: read|typing|reaction, message_id, phone_number_id, at, to?,
       emoji?}]}, oldest first
     GET  /meta/counters        {calls, accepted, rejected by code, duplicates by callback, webhooks: {…}}
@@ -42,6 +44,8 @@ with its default, `client.py` a Python client:
     POST /meta/code            {waba_ids, user_id?, scopes?, names_targets?, age_seconds?}: {code, user_id},
       good once and for 30 seconds
     POST /meta/change          {id of an account, a number or a token; properties}: what checks look at
+    POST /meta/analytics       {waba_id, day? (yesterday there), category?, country?, add_volume?, add_cost?
+      (text)}: pricing analytics of charged messages differ from what was delivered by so much
     GET  /meta/managed         {managed: [{method, path, at}]}: the management calls that came
     POST /meta/faults          {kind, phone_number_id?, endpoint?, call?, count? | probability?, seed?, code?,
       subcode?, http_status?, details?, ms?, copies?, accepted?}; GET lists, DELETE ends. Kinds: error,

@@ -62,6 +62,7 @@ def create_sandbox(config: Config) -> Flask:
     """Builds the app and starts the threads that deliver webhooks."""
     from workers.sandbox import (  # noqa: PLC0415 (they import this module)
         control,
+        control_analytics,
         control_health,
         control_meta,
         indiamart,
@@ -92,6 +93,7 @@ def create_sandbox(config: Config) -> Flask:
     app.extensions["sandbox"] = Sandbox(config, state, pulls, webhooks, faults)
     for blueprint in (
         control.bp,
+        control_analytics.bp,
         control_health.bp,
         control_meta.bp,
         indiamart.bp,

@@ -213,6 +213,10 @@ class SandboxControl:
         """Changes properties of an account, a number or a token; see `models` for their names."""
         return self._call("POST", "/meta/change", {"id": name, "properties": properties})
 
+    def change_analytics(self, waba_id: str, **change: object) -> JsonObject:
+        """Makes Meta's pricing analytics differ; see `models.AnalyticsChange`, `add_cost` is text."""
+        return self._call("POST", "/meta/analytics", {"waba_id": waba_id, **change})
+
     def managed(self, ending: str = "") -> list[JsonObject]:
         """Lists the management calls that came, those whose `METHOD path` ends so."""
         calls = self._call("GET", "/meta/managed")["managed"]

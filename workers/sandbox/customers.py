@@ -61,7 +61,7 @@ def follow(
         error = status_error(code, details)
         _tell(state, webhooks, number, send, "failed", behaviour.sent_ms or 0, error=error)
         return
-    pricing = price(state, number, template, send.type, reason)
+    pricing = send.pricing = price(state, number, template, send.type, reason)
     if behaviour.sent_ms is not None:
         _tell(state, webhooks, number, send, "sent", behaviour.sent_ms, pricing)
     if behaviour.delivered_ms is not None:

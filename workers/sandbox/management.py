@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import httpx
 from flask import Blueprint, Response, g, jsonify, request
 
-from workers.sandbox import auth
+from workers.sandbox import analytics, auth
 from workers.sandbox.app import json_body, require_loopback, the_sandbox
 from workers.sandbox.graph_errors import GraphError, invalid
 from workers.sandbox.media import media_object
@@ -65,10 +65,15 @@ def parameters() -> JsonObject:
     return {**request.args.to_dict(), **request.form.to_dict(), **(body if isinstance(body, dict) else {})}
 
 
+def asked_fields(default: str) -> list[str]:
+    """Gives the fields that `fields` asks for, each with its parameters."""
+    asked = request.args.get("fields", default)
+    return [field.strip() for field in re.split(r",(?![^{]*\})(?![^(]*\))", asked)]
+
+
 def chosen(whole: JsonObject, default: str) -> JsonObject:
     """Gives the fields that `fields` asks for, and always the id."""
-    asked = re.split(r",(?![^{]*\})", request.args.get("fields", default))
-    names = [f.partition("{")[0].strip() for f in asked]
+    names = [re.split(r"[{.]", field)[0].strip() for field in asked_fields(default)]
     unknown = [n for n in names if n not in whole]
     if unknown:
         raise GraphError(100, message=f"(#100) Tried accessing nonexisting field ({unknown[0]})")
@@ -116,6 +121,7 @@ def account_object(account: Account) -> JsonObject:
 @bp.get("/v<version>/<object_id>")
 def read_object(object_id: str) -> Response:
     """Gives an account, a number or a media object."""
+    default = "name,timezone_id,currency"
     state = the_sandbox().meta
     with state.lock:
         if object_id in state.media:
@@ -123,7 +129,12 @@ def read_object(object_id: str) -> Response:
         if object_id in state.numbers:
             whole = number_object(auth.number(object_id, "get"))
             return jsonify(chosen(whole, NUMBER_FIELDS))
-        return jsonify(chosen(account_object(auth.account(object_id, "get")), "name,timezone_id,currency"))
+        account = auth.account(object_id, "get")
+        whole = account_object(account)
+        for field in asked_fields(default):
+            if field.partition(".")[0] == analytics.FIELD:
+                whole[analytics.FIELD] = analytics.pricing_analytics(account, field)
+        return analytics.exact_json(chosen(whole, default))
 
 
 def page(rows: list[JsonObject], path: str) -> Response:

@@ -1,5 +1,6 @@
 """What the control API takes, and what the sandbox remembers of it. Unknown keys are refused."""
 
+from datetime import date
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -213,6 +214,17 @@ class Change(Strict):
 
     id: str
     properties: JsonObject
+
+
+class AnalyticsChange(Strict):
+    """What Meta's pricing analytics have of charged messages, besides what was delivered; day: yesterday."""
+
+    waba_id: str
+    day: date | None = None
+    category: str = Field(default="marketing", pattern=r"^[a-z_]{1,40}$")
+    country: str = Field(default="IN", pattern=r"^[A-Z]{2}$")
+    add_volume: int = 0
+    add_cost: str = Field(default="0", pattern=r"^-?[0-9]{1,9}(\.[0-9]{1,6})?$")
 
 
 class CodeRequest(Strict):

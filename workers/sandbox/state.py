@@ -10,7 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import RLock
 
-from workers.sandbox.models import Account, Behaviour, Code, JsonObject, Number, Review, Template, Token
+from workers.sandbox.models import (
+    Account,
+    AnalyticsChange,
+    Behaviour,
+    Code,
+    JsonObject,
+    Number,
+    Review,
+    Template,
+    Token,
+)
 
 DAY = 86400
 PAIR_BURST, PAIR_SECONDS = 45, 6.0
@@ -70,6 +80,7 @@ class Send:
     accepted_at: float
     body: JsonObject
     statuses: list[JsonObject] = field(default_factory=list)
+    pricing: JsonObject | None = None
 
     def seen_at(self, now: float) -> JsonObject:
         """Gives the send as it stands at this moment."""
@@ -107,6 +118,7 @@ class MetaState:
         self.behaviours: dict[str, Behaviour] = {"": Behaviour()}
         self.answered: set[tuple[str, str, str]] = set()
         self.service_counts: Counter[tuple[str, str]] = Counter()
+        self.analytics_changes: list[AnalyticsChange] = []
         self.buckets: dict[str, Bucket] = {}
         self.template_writes: dict[str, list[float]] = {}
         self.review = Review()

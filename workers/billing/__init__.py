@@ -1,0 +1,1 @@
+"""What an organization used in a month, as people read it."""

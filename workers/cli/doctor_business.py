@@ -1,0 +1,72 @@
+"""What `flow doctor` says of the organizations' accounts and of the usage ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from workers.database import Database
+from workers.errors import FlowError
+from workers.local.contract import Finding
+
+LATE = timedelta(minutes=10)
+
+
+def findings(database: Database) -> Iterator[Finding]:
+    """Look at both; a database older than this release is told of where the migrations are looked at."""
+    for look in (_whatsapp, _ledger):
+        try:
+            yield from look(database)
+        except FlowError:
+            continue
+
+
+def _whatsapp(database: Database) -> Iterator[Finding]:
+    """How the connected accounts stand, as the hourly check found them."""
+    says = database.rpc("whatsapp_problems")
+    found, accounts = says.get("findings") or [], int(says.get("accounts") or 0)
+    for one in found:
+        what = f"WhatsApp of {one['who']}: {one['words']}"
+        yield Finding("error" if one["level"] == "problem" else "warning", what, one["remedy"])
+    if says.get("late"):
+        yield Finding(
+            "warning",
+            f"{says['late']} WhatsApp accounts were not looked at for hours",
+            "See that the workers' jobs run (FLOW_WORKERS) and that the database can reach them.",
+        )
+    elif accounts and not found:
+        yield Finding("ok", f"WhatsApp is well: {accounts} accounts")
+
+
+def _ledger(database: Database) -> Iterator[Finding]:
+    """What waits for a person in the usage ledger."""
+    says = database.rpc("ledger_problems")
+    waiting: dict[str, int] = says.get("needs_review") or {}
+    if waiting:
+        named = ", ".join(f"{reason} {count}" for reason, count in sorted(waiting.items()))
+        yield Finding(
+            "warning",
+            f"{sum(waiting.values())} delivered messages have no price yet ({named})",
+            "`flow ledger entries --review` names them; `flow rates import` brings the card of a market.",
+        )
+    if says.get("unpriced_accounts"):
+        yield Finding(
+            "warning",
+            f"{says['unpriced_accounts']} WhatsApp accounts have no known time zone or currency",
+            "Set both in WhatsApp Manager: the hourly health check reads them.",
+        )
+    if says.get("differences"):
+        yield Finding(
+            "warning",
+            f"{says['differences']} differences between the ledger and Meta's figures wait for a review",
+            "`flow ledger reconcile` shows them by organization.",
+        )
+    since = says.get("unsettled_since")
+    if since and datetime.now(UTC) - datetime.fromisoformat(str(since)) > LATE:
+        yield Finding(
+            "error",
+            f"{says['unsettled']} ledger entries are not settled for more than ten minutes",
+            "See that pg_cron runs `flow-sweep`, or have a scheduler POST /jobs/sweep.",
+        )
+    elif not waiting:
+        yield Finding("ok", "The usage ledger is settled, and every message has its price")
