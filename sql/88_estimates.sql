@@ -54,7 +54,6 @@ begin
     exists (select from public.conversation_windows w
              where w.org_id = estimate_one.org_id and w.conversation_id = estimate_one.conversation_id and w.kind = 'entry_point' and w.closes_at > now())
     or (v_thread.referral #>> '{latest,at}')::bigint > extract(epoch from now())::bigint - 72 * 3600
-    or e.category = 'utility' and v_thread.window_expires_at > now() and v_local < timestamp '2026-10-01 00:00'
     or e.category = 'service' and coalesce((select f.used from public.free_allowance f
          where f.org_id = estimate_one.org_id and f.number_id = estimate_one.number_id and f.month = private.month_text(v_local::date)), 0) < 1000;
   v_plan := private.billing_plan(estimate_one.org_id);
@@ -86,6 +85,10 @@ declare
   v_wallet   record;
 begin
   perform private.require_role(estimate_messages.org_id, 'agent');
+  if jsonb_typeof(message) is distinct from 'object' or coalesce(message ->> 'kind', '') not in
+       ('template', 'text', 'image', 'video', 'audio', 'document', 'sticker', 'location', 'contacts', 'interactive') then
+    raise sqlstate 'PT422' using message = 'The message has no kind that can be sent', detail = 'message_invalid', hint = 'Give {"kind": "text"}, or a template.';
+  end if;
   if conversation_id is not null then
     select c.* into v_thread from public.conversations c where c.org_id = estimate_messages.org_id and c.id = estimate_messages.conversation_id;
     if not found then
@@ -97,8 +100,12 @@ begin
     contact_ids := array[v_thread.contact_id];
     number_id := v_thread.number_id;
   end if;
+  contact_ids := array(select distinct i from unnest(contact_ids) i where i is not null);
   if coalesce(cardinality(contact_ids), 0) not between 1 and 10000 then
     raise sqlstate 'PT422' using message = 'Name the people: one conversation, or 1 to 10,000 contacts', detail = 'recipients_invalid', hint = 'Estimate a larger audience in parts.';
+  end if;
+  if (select count(*) from public.contacts p where p.org_id = estimate_messages.org_id and p.id = any (contact_ids)) < cardinality(contact_ids) then
+    raise sqlstate 'PT404' using message = 'One of the contacts does not exist', detail = 'contact_unknown', hint = 'Reload the contacts.';
   end if;
   if number_id is null then
     v_number := private.sending_number(estimate_messages.org_id);
@@ -136,7 +143,8 @@ begin
     'markup_low', round(v_whole.markup_low, 6)::text, 'markup_high', round(v_whole.markup_high, 6)::text,
     'billed_low', round(v_whole.billed_low, 6)::text, 'billed_high', round(v_whole.billed_high, 6)::text,
     'unknown', v_whole.unknown, 'reasons', coalesce(v_whole.reasons, '[]'),
-    'fits_wallet', case when v_wallet.is_prepaid then v_wallet.allow_negative or v_whole.unknown = 0 and v_whole.billed_high <= v_wallet.balance - v_wallet.held end);
+    'fits_wallet', case when v_wallet.is_prepaid and v_whole.currency = 'INR' then
+      v_wallet.allow_negative or v_whole.unknown = 0 and (v_whole.billed_high = 0 or v_whole.billed_high <= v_wallet.balance - v_wallet.held) end);
 end;
 $$;
 comment on function private.estimate_messages is 'public.estimate_messages behind its door.';
@@ -148,5 +156,5 @@ end;
 comment on function public.estimate_messages is
   'What a message would cost, before it is sent: message {kind, template?, language?} to a conversation, or to 1 to 10,000 contacts from a number (default: the '
   'first). Returns {messages, category, currency, low, high, meta_low, meta_high, markup_low, markup_high, billed_low, billed_high (text, before GST), '
-  'unknown: messages whose price is not known, reasons: [{reason, words, messages}], fits_wallet: null unless prepaid}. Raises PT404, PT409, PT422.';
+  'unknown: messages whose price is not known, reasons: [{reason, words, messages}], fits_wallet: null unless a prepaid wallet pays it}. Raises PT404, PT409, PT422.';
 grant execute on function private.estimate_messages, public.estimate_messages to authenticated;

@@ -108,7 +108,7 @@ create function private.month_day(month text) returns date
   language plpgsql immutable set search_path = ''
 as $$
 begin
-  if coalesce(month_day.month, '') !~ '^[0-9]{4}-(0[1-9]|1[0-2])$' then
+  if coalesce(month_day.month, '') !~ '^(?!0000)[0-9]{4}-(0[1-9]|1[0-2])$' then
     raise sqlstate 'PT422' using message = 'The month is not written like 2026-10', detail = 'month_invalid', hint = 'Four digits, a hyphen, two digits.';
   end if;
   return (month_day.month || '-01')::date;
@@ -298,7 +298,6 @@ begin
     raise sqlstate 'PT409' using message = format('%s is still open: months close in order', v_earlier), detail = 'earlier_month_open',
       hint = format('Close %s first.', v_earlier);
   end if;
-  perform private.settle_usage(close_month.org_id);
 
   insert into public.usage_statements select d.* from private.draft_statements(close_month.org_id, close_month.month) d;
   insert into public.usage_statement_lines select l.* from private.ledger_lines(close_month.org_id, close_month.month) l;

@@ -39,6 +39,8 @@ create table public.usage_days (
   sender_id    uuid,
   source_id    uuid,
   messages     int not null,
+  charged      int not null,
+  free         int not null,
   meta_cost    numeric(18, 6) not null,
   markup       numeric(18, 6) not null,
   billed       numeric(18, 6) not null,
@@ -60,6 +62,8 @@ comment on column public.usage_days.template is 'Name of the template; null for 
 comment on column public.usage_days.sender_id is 'The member who sent it; null for automatic ones and those that Flow did not send.';
 comment on column public.usage_days.source_id is 'Source of the contact''s newest lead at that time; null without one.';
 comment on column public.usage_days.messages is 'Messages, less those taken back.';
+comment on column public.usage_days.charged is 'Those that cost something.';
+comment on column public.usage_days.free is 'Those that cost nothing; neither counts what needs review, nor conversation pricing.';
 comment on column public.usage_days.meta_cost is 'Sum of Meta''s costs.';
 comment on column public.usage_days.markup is 'Sum of markups.';
 comment on column public.usage_days.billed is 'Sum of what is owed to Flow.';
@@ -90,6 +94,9 @@ begin
            case when l.needs_review then 'needs_review' when l.source = 'cbp' then 'cbp' else coalesce(l.category, 'unknown') end,
            case when not l.needs_review then l.pricing_type end, l.number_id, m.body #>> '{template,name}', m.sender_id, s.source_id,
            coalesce(sum(case when l.reverses is null then 1 else -1 end) filter (where l.entry = 'meta_cost'), 0)::int,
+           coalesce(sum(case when l.reverses is null then 1 else -1 end) filter (where l.entry = 'meta_cost' and l.amount <> 0), 0)::int,
+           coalesce(sum(case when l.reverses is null then 1 else -1 end)
+                      filter (where l.entry = 'meta_cost' and l.amount = 0 and not l.needs_review and l.source <> 'cbp'), 0)::int,
            coalesce(sum(l.amount) filter (where l.entry = 'meta_cost'), 0)::numeric(18, 6),
            coalesce(sum(l.amount) filter (where l.entry = 'markup'), 0)::numeric(18, 6),
            coalesce(sum(l.amount) filter (where l.is_billed), 0)::numeric(18, 6)
@@ -130,11 +137,12 @@ begin
     select array_agg(t.org_id order by t.org_id, t.ledger_id), array_agg(t.ledger_id order by t.org_id, t.ledger_id) into v_orgs, v_ids from taken t;
     if v_ids is not null then
       insert into public.usage_days as d (org_id, month, day, currency, category, pricing_type, number_id, template, sender_id, source_id, messages,
-                                          meta_cost, markup, billed)
-      select s.org_id, s.month, s.day, s.currency, s.category, s.pricing_type, s.number_id, s.template, s.sender_id, s.source_id, s.messages, s.meta_cost,
+                                          charged, free, meta_cost, markup, billed)
+      select s.org_id, s.month, s.day, s.currency, s.category, s.pricing_type, s.number_id, s.template, s.sender_id, s.source_id, s.messages, s.charged, s.free, s.meta_cost,
              s.markup, s.billed from private.sum_entries(v_orgs, v_ids) s
       on conflict on constraint usage_day_is_one do update
-        set messages = d.messages + excluded.messages, meta_cost = d.meta_cost + excluded.meta_cost, markup = d.markup + excluded.markup,
+        set messages = d.messages + excluded.messages, charged = d.charged + excluded.charged, free = d.free + excluded.free,
+            meta_cost = d.meta_cost + excluded.meta_cost, markup = d.markup + excluded.markup,
             billed = d.billed + excluded.billed;
       perform private.note_windows(v_orgs, v_ids);
     end if;
@@ -205,8 +213,7 @@ create function private.usage_sums(rows public.usage_days[]) returns jsonb
 as $$
 begin
   return (select jsonb_build_object('messages', coalesce(sum(r.messages), 0),
-      'charged', coalesce(sum(r.messages) filter (where r.meta_cost > 0), 0),
-      'free', coalesce(sum(r.messages) filter (where r.meta_cost = 0 and r.category not in ('needs_review', 'cbp')), 0),
+      'charged', coalesce(sum(r.charged), 0), 'free', coalesce(sum(r.free), 0),
       'needs_review', coalesce(sum(r.messages) filter (where r.category = 'needs_review'), 0),
       'meta_cost', round(coalesce(sum(r.meta_cost), 0), 6)::text, 'markup', round(coalesce(sum(r.markup), 0), 6)::text,
       'total', round(coalesce(sum(r.meta_cost + r.markup), 0), 6)::text, 'billed', round(coalesce(sum(r.billed), 0), 6)::text)
@@ -284,7 +291,7 @@ begin
   perform private.month_day(usage_messages.month);
   return (select jsonb_build_object('messages', coalesce(jsonb_agg(x.row order by x.id desc), '[]'),
                                     'next', case when count(*) = v_limit then min(x.id) end)
-    from (select l.id, jsonb_build_object('id', l.id, 'wamid', l.wamid, 'message_id', l.message_id, 'conversation_id', m.conversation_id,
+    from (select l.id, jsonb_build_object('id', l.id, 'wamid', l.wamid, 'message_id', m.id, 'conversation_id', m.conversation_id,
                    'contact', coalesce(c.name, c.phone, c.wa_id), 'text', left(m.text, 160), 'template', m.body #>> '{template,name}',
                    'billable_at', l.billable_at, 'category', l.category, 'pricing_type', l.pricing_type, 'currency', l.currency, 'source', l.source,
                    'market', l.market, 'rate', l.rate::text, 'rate_verified', l.rate_verified, 'number_id', l.number_id,
@@ -299,10 +306,14 @@ begin
             from public.usage_ledger l
             left join public.messages m on m.org_id = l.org_id and m.id = private.message_of(l.org_id, l.message_id, l.wamid)
             left join public.contacts c on (c.org_id, c.id) = (m.org_id, m.contact_id)
-            left join private.billing_facts f on (f.org_id, f.wamid) = (l.org_id, l.wamid)
-            left join public.usage_ledger k on (k.org_id, k.id) = (f.org_id, f.markup_id)
+            -- What was taken back later stands in this month as it stood in its statement.
+            left join lateral (
+              select x.amount from public.usage_ledger x
+               where x.org_id = l.org_id and x.wamid = l.wamid and x.entry = 'markup' and x.reverses is null and x.statement_month = l.statement_month
+                 and not exists (select from public.usage_ledger r where r.org_id = x.org_id and r.reverses = x.id and r.statement_month = x.statement_month)
+               order by x.version desc limit 1) k on true
            where l.org_id = usage_messages.org_id and l.statement_month = usage_messages.month and l.id < v_last and l.entry = 'meta_cost' and l.reverses is null
-             and not exists (select from public.usage_ledger r where r.org_id = l.org_id and r.reverses = l.id)
+             and not exists (select from public.usage_ledger r where r.org_id = l.org_id and r.reverses = l.id and r.statement_month = l.statement_month)
              and (filter ->> 'category' is null
                   or filter ->> 'category' = case when l.needs_review then 'needs_review' when l.source = 'cbp' then 'cbp' else coalesce(l.category, 'unknown') end)
              and (filter ->> 'number_id' is null or l.number_id::text = filter ->> 'number_id')

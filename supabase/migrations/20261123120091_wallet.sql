@@ -122,12 +122,13 @@ create function private.spent(org_id uuid, since date) returns numeric
 as $$
 begin
   return coalesce((select sum(d.meta_cost + d.markup) from public.usage_days d
-                    where d.org_id = spent.org_id and d.day >= spent.since and d.currency = 'INR'), 0)
+                    where d.org_id = spent.org_id and d.day between spent.since and private.india_day(now()) and d.currency = 'INR'), 0)
        + coalesce((select sum(l.amount) from private.usage_pending p join public.usage_ledger l on (l.org_id, l.id) = (p.org_id, p.ledger_id)
-                    where p.org_id = spent.org_id and l.billable_at >= spent.since::timestamp at time zone interval '05:30' and l.currency = 'INR'), 0);
+                    where p.org_id = spent.org_id and l.billable_at >= spent.since::timestamp at time zone interval '05:30'
+                      and l.billable_at < (private.india_day(now()) + 1)::timestamp at time zone interval '05:30' and l.currency = 'INR'), 0);
 end;
 $$;
-comment on function private.spent is 'What an organization''s messages cost since a day in India: Meta''s cost and markup, INR, before GST.';
+comment on function private.spent is 'What an organization''s messages cost since a day in India until today: Meta''s cost and markup, INR, before GST.';
 
 create function private.wallet_month(org_id uuid, month text) returns jsonb
   language plpgsql stable security definer set search_path = ''
@@ -144,13 +145,20 @@ begin
          coalesce(sum(e.amount) filter (where e.month = wallet_month.month and e.kind = 'topup'), 0) as topups,
          -coalesce(sum(e.amount) filter (where e.month = wallet_month.month and e.kind = 'usage'), 0) as usage,
          coalesce(sum(e.amount) filter (where e.month <= wallet_month.month), 0) as closing
-    into v_sums from public.wallet_entries e where e.org_id = wallet_month.org_id and length(e.month) = 7;
+    into v_sums
+    from (select x.month, x.kind, x.amount from public.wallet_entries x where x.org_id = wallet_month.org_id
+          -- What the next settling will take, so that a month that closes now has the whole of it.
+          union all
+          select l.statement_month, 'usage', -l.amount from private.usage_pending p join public.usage_ledger l on (l.org_id, l.id) = (p.org_id, p.ledger_id)
+           where v_prepaid and p.org_id = wallet_month.org_id and l.is_billed and l.currency = 'INR') e
+   where length(e.month) = 7;
   return jsonb_build_object('prepaid', v_prepaid, 'opening', round(v_sums.opening, 6)::text, 'topups', round(v_sums.topups, 6)::text,
                             'usage', round(v_sums.usage, 6)::text, 'closing', round(v_sums.closing, 6)::text, 'tax_included', v_prepaid);
 end;
 $$;
 comment on function private.wallet_month is
-  'The wallet in a statement: {prepaid, opening, topups, usage, closing} of the month''s entries as text; null without a wallet.';
+  'The wallet in a statement: {prepaid, opening, topups, usage, closing} of the month''s movements, those to be settled next included, as text; null '
+  'without a wallet.';
 
 ------------------------------------------------------------------------------------------------
 -- Holding at the send

@@ -399,10 +399,15 @@ def test_a_name_of_200_characters_leaves_the_figures_where_they_are(name):
 
 def test_large_amounts_fit_their_columns():
     huge = "123456789012.123456"
+    details = [detail("authentication_international", 2_000_000_000, huge, huge)] * 2
 
-    shown = text(details=[detail("authentication_international", 2_000_000_000, huge, huge)] * 2)
+    (page, *_) = PdfReader(io.BytesIO(as_pdf(read(details=details)))).pages
 
+    left: dict[str, float] = {}
+    page.extract_text(visitor_text=lambda text, _cm, tm, *_: left.setdefault(text.strip(), tm[4]))
+    shown = page.extract_text()
     assert "2,00,00,00,000 1,23,45,67,89,012.123456 1,23,45,67,89,012.123456" in shown
+    assert left["+91 98100 00011"] - left["Authentication, international"] > 60  # points: the name has room
 
 
 def test_making_a_pdf_tells_the_log_nothing(caplog):

@@ -375,7 +375,6 @@ def test_correction_leaves_no_trace_in_its_own_month(everything: Month) -> None:
     assert figures(seen[2]["totals"]) == ledger(of.business, of.month)
 
 
-@pytest.mark.xfail(strict=True, reason="F7: charged counts rows with a cost above 0 only")
 def test_late_correction_counts_in_the_month_that_is_open(business: Business, agent: Person) -> None:
     bill(business)
     (wamid,) = deliver(business, None, at=IN_OCTOBER)
@@ -394,7 +393,6 @@ def test_late_correction_counts_in_the_month_that_is_open(business: Business, ag
     assert after["totals"]["charged"] == 0, "one more and one less"
 
 
-@pytest.mark.xfail(strict=True, reason="F7: charged is a matter of the summed row")
 def test_free_and_charged_of_one_category_and_day_are_told_apart_at_any_time(
     business: Business, agent: Person
 ) -> None:
@@ -414,7 +412,6 @@ def test_free_and_charged_of_one_category_and_day_are_told_apart_at_any_time(
     assert (after["messages"], after["charged"], after["free"]) == (3, 1, 2)
 
 
-@pytest.mark.xfail(strict=True, reason="F7: what waits to be taken back still counts as charged")
 def test_charged_message_that_turns_out_free_is_no_longer_charged_at_once(
     business: Business, agent: Person
 ) -> None:
@@ -433,7 +430,6 @@ def test_charged_message_that_turns_out_free_is_no_longer_charged_at_once(
     assert amid == after
 
 
-@pytest.mark.xfail(strict=True, reason="F3: the cost is booked without its message")
 def test_message_whose_status_overtook_its_answer_is_of_its_template(
     business: Business, agent: Person
 ) -> None:
@@ -633,7 +629,6 @@ def test_message_is_listed_once_with_its_newest_price(business: Business, agent:
     assert (told["category"], told["meta_cost"], told["markup"], told["review_reason"]) == ("utility", "0.115000", "0.050000", None)  # fmt: skip
 
 
-@pytest.mark.xfail(strict=True, reason="F8: what was taken back later is not listed")
 def test_messages_of_a_closed_month_stay_as_it_was_closed(business: Business, agent: Person) -> None:
     """The list is what the closed sums consist of, also when a price is corrected in a later month."""
     (wamid,) = deliver(business, None, at=IN_OCTOBER)

@@ -230,7 +230,7 @@ class Sheet:
         ]
         wide = [max(column.width, need) for column, need in zip(others, needs, strict=True)]
         room, size = WIDTH - first.width / 2, _CELL
-        if False:
+        if sum(wide) > room:
             shrink = min(1.0, room / sum(needs))
             wide, size = [need * shrink for need in needs], _CELL * shrink
         widths = [WIDTH - sum(wide), *wide]
