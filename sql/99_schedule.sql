@@ -8,7 +8,7 @@ comment on table private.wakeups is 'One row a job: when it was last asked to ru
 comment on column private.wakeups.job is 'The job: /jobs/<name>.';
 comment on column private.wakeups.asked_at is 'The last wake-up.';
 alter table private.wakeups enable row level security;
-insert into private.wakeups (job) values ('dispatch'), ('indiamart'), ('templates'), ('media'), ('health'), ('cleanup'), ('reconcile');
+insert into private.wakeups (job) values ('dispatch'), ('indiamart'), ('templates'), ('media'), ('health'), ('cleanup'), ('reconcile'), ('imports');
 
 create function private.set_secret(name text, secret text, description text) returns void
   language plpgsql volatile security definer set search_path = ''
@@ -138,6 +138,7 @@ begin
   perform private.wake_media();
   perform private.wake_health();
   perform private.wake_reconciliation();
+  perform private.wake_imports();
   return jsonb_build_object('settled', v_settled, 'late', v_late);
 end;
 $$;
@@ -160,6 +161,7 @@ begin
   perform private.clean_signups();
   perform private.sweep_credentials();
   perform private.renew_media();
+  perform private.clean_imports();
   delete from private.signals s where s.created_at < now() - interval '2 days';
   delete from private.tier_uses u where u.at < now() - interval '1 day';
   perform private.sweep_changes();

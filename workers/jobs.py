@@ -43,6 +43,7 @@ JOBS: dict[str, Job] = {
     "cleanup": _from("workers.meta.cleanup", "run"),
     "dispatch": _from("workers.dispatch", "run"),
     "health": _from("workers.meta.health", "run"),
+    "imports": _from("workers.sheets.job", "run"),
     "indiamart": _from("workers.indiamart.job", "run_syncs"),
     "media": _from("workers.media.job", "run"),
     "reconcile": _from("workers.meta.analytics", "run"),

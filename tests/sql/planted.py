@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from tests.database import Database
+from tests.sql.planted_imports import plant_imports
 
 TENANT_TABLES = """
     select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -179,6 +180,7 @@ def plant(db: Database, org_id: UUID, member_id: UUID, number: int) -> Planted:
     ids["signal_id"] = db.value("select id from private.signals where org_id = %s", org_id)
     plant_ledger(db, org_id, f"77{number:010d}", f"88{number:010d}")
     ids |= plant_teamwork(db, org_id, member_id, ids["conversation_id"])
+    ids |= plant_imports(db, org_id, member_id, ids)
     marks = {str(value) for name, value in ids.items() if name not in ("message_id", "signal_id")}
     marks |= {token, key, buyer, phone}
     return Planted(org_id, ids, marks)
@@ -199,6 +201,7 @@ def plant_ledger(db: Database, org_id: UUID, waba: str, phone: str) -> None:
         db.execute("select worker.ingest_meta(%s)", [base64.b64encode(json.dumps(body).encode()).decode()])
         if at == then:
             db.execute("select worker.close_month(%s, %s)", [org_id, month])
+            db.execute("select private.settle_usage(%s)", [org_id])
     db.execute("select worker.top_up(%s, '10')", [org_id])
     db.execute(
         "insert into private.spend_holds (org_id, message_id, amount, expected) values (%s, 0, 0, 0)",

@@ -35,6 +35,7 @@ AGENTS = {
     "cards",
     "statement", "spending", "usage", "usage_by", "usage_messages", "estimate_messages", "reconciliation",
     "conversation_windows_of", "message_window",
+    "import_status", "list_imports", "import_errors",
 }  # fmt: skip
 ADMINS = {
     "rename_organization", "invite_member", "revoke_invitation", "set_member_role", "remove_member",
@@ -45,6 +46,7 @@ ADMINS = {
     "set_messaging_settings", "resume_number",
     "review_difference",
     "set_consent_words", "set_opt_out_answer", "change_label", "delete_label",
+    "begin_import", "preview_import", "confirm_import", "cancel_import", "undo_import",
 }  # fmt: skip
 OWNERS = {"transfer_ownership", "set_spending_caps"}
 

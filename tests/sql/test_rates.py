@@ -459,6 +459,24 @@ def test_import_settles_recipients_who_turn_out_to_be_of_one_market(db: Database
     assert costs(business, "w1") == [(Decimal("3.25"), None)]
 
 
+def test_import_prices_what_turned_doubtful_after_it_had_a_price(db: Database, business: Business) -> None:
+    ai = price("general_purpose_ai")
+    business.told(
+        status("w.rate", "sent", NOVEMBER, pricing=price("utility")), status("w.rate", "delivered", NOVEMBER),
+        status("w.market", "delivered", NOVEMBER, pricing=price("marketing"), recipient_id="", recipient_user_id="IN.1"),
+    )  # fmt: skip
+    assert costs(business, "w.rate", "w.market") == [(Decimal("0.115"), None), (Decimal("0.8631"), None)]
+    business.told(
+        status("w.rate", "read", NOVEMBER, pricing=ai),
+        status("w.market", "read", NOVEMBER, recipient_id="971501234567"),
+    )
+    assert costs(business, "w.rate", "w.market") == [(Decimal(0), "no_rate"), (Decimal(0), "market_unknown")]
+
+    imported(db, CARD)
+    imported(db, of(rate("general_purpose_ai", "1.5", "2026-01-01")))
+    assert costs(business, "w.rate", "w.market") == [(Decimal("1.5"), None), (Decimal("3.25"), None)]
+
+
 def test_import_prices_more_messages_than_fit_in_one_round(db: Database, business: Business) -> None:
     waiting = [
         status(f"w{n:04}", "delivered", NOVEMBER, pricing=price("general_purpose_ai")) for n in range(1205)

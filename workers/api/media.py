@@ -22,10 +22,10 @@ from workers.api.asking import Body, bp, person
 from workers.database import Person
 from workers.errors import FlowError, ProviderError, Refused
 from workers.media import kinds
-from workers.media.bucket import StorageRefused
 from workers.media.job import Claim, Standing, Worker, refused_by_meta
 from workers.meta.graph import GraphError
 from workers.runtime import current
+from workers.storage import StorageRefused
 
 MOST = 100_000_000 + 65_536  # the largest document, and what the form around it takes
 LONGEST = 300.0  # seconds for the whole upload

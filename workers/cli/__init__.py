@@ -25,6 +25,7 @@ COMMANDS = {
     "template": "template",
     "greeting": "greeting",
     "lead": "lead",
+    "import": "imports",
     "message": "message",
     "indiamart": "indiamart",
     "replay": "events",

@@ -20,7 +20,6 @@ from pydantic import BaseModel, ValidationError
 from workers.database import Database
 from workers.errors import FlowError, ProviderError, Unavailable
 from workers.media import kinds
-from workers.media.bucket import Bucket, StorageRefused
 from workers.media.download import (
     Limits,
     NotFetchedError,
@@ -34,6 +33,7 @@ from workers.media.download import (
 )
 from workers.meta.graph import Graph, GraphError
 from workers.settings import Settings
+from workers.storage import Bucket, StorageRefused
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -103,7 +103,7 @@ class Worker:
 
     def __post_init__(self) -> None:
         self.graph = Graph(self.http, self.settings)
-        self.bucket = Bucket(self.http, self.settings)
+        self.bucket = Bucket(self.http, self.settings, "media")
         self._downloads: httpx.Client | None = None
 
     def __enter__(self) -> Worker:

@@ -1,7 +1,8 @@
-"""The Storage bucket of the files: written by the workers with the secret key, streamed both ways."""
+"""Storage buckets: written by the workers with the secret key, streamed both ways."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import IO
 from urllib.parse import quote
 
@@ -10,7 +11,6 @@ import httpx
 from workers.errors import ProviderError
 from workers.settings import Settings
 
-BUCKET = "media"
 _CHUNK = 65_536
 _TIMEOUT = httpx.Timeout(60, connect=5)
 # A kept connection that Storage had just hung up on; writing the same object again does no harm.
@@ -22,16 +22,16 @@ class StorageRefused(ProviderError):  # noqa: N818 (read as a sentence)
 
     detail = "storage_refused"
 
-    def __init__(self, message: str, *, is_too_large: bool = False) -> None:
+    def __init__(self, message: str, *, is_too_large: bool = False, is_gone: bool = False) -> None:
         super().__init__(message)
-        self.is_too_large = is_too_large
+        self.is_too_large, self.is_gone = is_too_large, is_gone
 
 
 class Bucket:
-    """The objects of the bucket `media`."""
+    """The objects of one bucket."""
 
-    def __init__(self, http: httpx.Client, settings: Settings) -> None:
-        self._http = http
+    def __init__(self, http: httpx.Client, settings: Settings, name: str) -> None:
+        self._http, self._name = http, name
         self._url = f"{settings.supabase_url}/storage/v1/object"
         key = settings.secret("supabase_secret_key")
         self._headers = {"apikey": key, "Authorization": f"Bearer {key}"}
@@ -68,8 +68,22 @@ class Bucket:
             raise _unreachable() from error
         into.seek(0)
 
+    def remove(self, paths: Sequence[str]) -> None:
+        """Delete objects; one that is not there is no matter."""
+        try:
+            answer = self._http.request(
+                "DELETE",
+                f"{self._url}/{self._name}",
+                json={"prefixes": list(paths)},
+                headers=self._headers,
+                timeout=_TIMEOUT,
+            )
+        except httpx.HTTPError as error:
+            raise _unreachable() from error
+        _check(answer)
+
     def _at(self, path: str) -> str:
-        return f"{self._url}/{BUCKET}/{quote(path)}"
+        return f"{self._url}/{self._name}/{quote(path)}"
 
 
 def _check(answer: httpx.Response) -> None:
@@ -85,7 +99,9 @@ def _check(answer: httpx.Response) -> None:
         raise StorageRefused(
             "The file is larger than Storage takes: raise the project's upload limit", is_too_large=True
         )
-    raise StorageRefused(f"Storage refused the file ({code}: {str(told.get('message', ''))[:200]})")
+    raise StorageRefused(
+        f"Storage refused the file ({code}: {str(told.get('message', ''))[:200]})", is_gone=code == "404"
+    )
 
 
 def _unreachable() -> ProviderError:
