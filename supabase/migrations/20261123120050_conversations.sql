@@ -1,4 +1,4 @@
--- 50_conversations.sql: who writes to whom on WhatsApp, and what was said. The inbox is in 54_pages.sql.
+-- 50_conversations.sql: who writes to whom on WhatsApp, and what was said. The inbox is in 83_pages.sql.
 
 ------------------------------------------------------------------------------------------------
 -- Identities and consent

@@ -13,6 +13,28 @@ end;
 $$;
 comment on function private.find_senders is 'The updates with the contact that their user id (BSUID), else their WhatsApp number, leads to.';
 
+create function private.hold_senders(updates private.meta_update[]) returns private.meta_update[]
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_known private.meta_update[] := updates;
+  v_held  int;
+begin
+  loop
+    -- A merge waits for this lock; who was merged away before it was had is looked for again.
+    perform from public.contacts c
+     where (c.org_id, c.id) in (select u.org_id, u.contact_id from unnest(v_known) u)
+     order by c.org_id, c.id for no key update;
+    get diagnostics v_held = row_count;
+    exit when v_held = (select count(distinct (u.org_id, u.contact_id)) from unnest(v_known) u where u.contact_id is not null);
+    v_known := private.find_senders(updates);
+  end loop;
+  return v_known;
+end;
+$$;
+comment on function private.hold_senders is
+  'The updates with their contacts, which are held until the transaction ends: nobody merges them away while something of theirs is stored.';
+
 create function private.meet_senders(updates private.meta_update[]) returns private.meta_update[]
   language plpgsql volatile security definer set search_path = ''
 as $$
@@ -20,17 +42,22 @@ as $$
 declare
   v_known private.meta_update[] := private.find_senders(updates);
   v_pair  record;
+  v_made  jsonb;
 begin
   if exists (select from unnest(v_known) u where u.contact_id is null) then
     -- New to WhatsApp: they may be known by phone from a lead; else they are new to the organization.
-    insert into public.contacts (org_id, wa_id, user_id, phone)
-    select u.org_id, min(u.item ->> 'from'), min(u.item ->> 'from_user_id'),
-           case when min(u.item ->> 'from') ~ '^[1-9][0-9]{6,14}$' then '+' || min(u.item ->> 'from') end
-      from unnest(v_known) u
-     where u.contact_id is null and coalesce(u.item ->> 'from', u.item ->> 'from_user_id') is not null
-     group by u.org_id, coalesce(u.item ->> 'from', u.item ->> 'from_user_id')
-     order by u.org_id, coalesce(u.item ->> 'from', u.item ->> 'from_user_id')
-    on conflict do nothing;
+    with made as (
+      insert into public.contacts (org_id, wa_id, user_id, phone)
+      select u.org_id, min(u.item ->> 'from'), min(u.item ->> 'from_user_id'),
+             case when min(u.item ->> 'from') ~ '^[1-9][0-9]{6,14}$' then '+' || min(u.item ->> 'from') end
+        from unnest(v_known) u
+       where u.contact_id is null and coalesce(u.item ->> 'from', u.item ->> 'from_user_id') is not null
+       group by u.org_id, coalesce(u.item ->> 'from', u.item ->> 'from_user_id')
+       order by u.org_id, coalesce(u.item ->> 'from', u.item ->> 'from_user_id')
+      on conflict do nothing
+      returning org_id, id
+    )
+    select jsonb_agg(jsonb_build_object('org_id', m.org_id, 'id', m.id)) into v_made from made m;
     insert into public.contact_identities (org_id, kind, value, contact_id)
     select distinct on (u.org_id, u.item ->> 'from') u.org_id, 'wa_id', u.item ->> 'from', coalesce(c.id, p.id)
       from unnest(v_known) u
@@ -46,8 +73,16 @@ begin
      where u.contact_id is null
      order by u.org_id, u.item ->> 'from_user_id'
     on conflict (org_id, kind, value) do nothing;
+    if v_made is not null then
+      -- Another post may have met them at the same moment and told that they changed since: then their ids, now former ones,
+      -- lead to its contact, which has taken the new ones and so did not stand in the way of this one. Nobody leads here: it goes.
+      delete from public.contacts c using jsonb_to_recordset(v_made) m (org_id uuid, id uuid)
+       where (c.org_id, c.id) = (m.org_id, m.id)
+         and not exists (select from public.contact_identities i where (i.org_id, i.contact_id) = (m.org_id, m.id));
+    end if;
     v_known := private.find_senders(updates);
   end if;
+  v_known := private.hold_senders(v_known);
 
   -- An id that came together with a known one leads to the same person from now on.
   if exists (select from unnest(v_known) u where u.contact_id is not null and (

@@ -141,6 +141,10 @@ begin
   if v_contact is null then
     raise sqlstate 'PT422' using message = 'The update names nobody', detail = 'sender_missing';
   end if;
+  perform from public.contacts c where c.org_id = u.org_id and c.id = v_contact for update;
+  if not found then      -- merged away since it was found: the caller looks again, or the new ids would stay with somebody else
+    raise foreign_key_violation using message = 'The contact has become one with another';
+  end if;
   insert into public.contact_identities as i (org_id, kind, value, contact_id, changed_at)
   select u.org_id, k.kind, k.value, v_contact, k.at
     from (values ('wa_id', v_new_wa, u.at), ('user_id', v_new_user, u.at), ('user_id', v_old_user, null)) k (kind, value, at)

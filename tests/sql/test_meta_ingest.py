@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 
 import pytest
 
@@ -302,6 +303,115 @@ def test_username_only_person_whose_id_changes_stays_one_contact(business, db):
 
     (contact,) = business.table("public.contacts")
     assert contact["user_id"] == "IN.40001000200030099"
+
+
+def at_once(connect, first, then):
+    """Post both, the second while the first is not committed: it finds what was before, and has to wait."""
+    one, two = connect(), connect()
+    answers = []
+    with one.transaction():
+        answers.append(post(one, first))
+        other = threading.Thread(target=lambda: answers.append(post(two, then)))
+        other.start()
+        end = time.monotonic() + 10
+        while not one.value("select cardinality(pg_blocking_pids(%s)) > 0", two.info.backend_pid):
+            assert time.monotonic() < end, "the second does not wait for the first"
+            time.sleep(0.01)
+    other.join(10)
+    assert [answer["dead"] for answer in answers] == [0, 0]
+
+
+def heard(business, item):
+    return webhook(business.change({"contacts": [], "messages": [item]}), waba=business.waba)
+
+
+def number_change(business, wamid, number, at, **more):
+    news = {"type": "user_changed_number", "wa_id": number, **more}
+    item = {"from": ASHA, "id": wamid, "timestamp": str(at), "type": "system", "system": news}
+    return heard(business, item | ({"from_user_id": ASHA_ID} if "user_id" in more else {}))
+
+
+def id_change(business, wamid, user, at):
+    news = {
+        "type": "user_changed_user_id",
+        "user_id": user,
+        "body": f"User A changed from {ASHA_ID} to {user}",
+    }
+    return heard(business, {"id": wamid, "timestamp": str(at), "type": "system", "system": news})
+
+
+NEW, NEW_ID = "919810000099", "IN.40001000200030099"
+NEWCOMERS = [
+    pytest.param((ASHA, None), lambda b: number_change(b, "w2", NEW, 1795000009), id="by number"),
+    pytest.param(
+        (ASHA, ASHA_ID), lambda b: number_change(b, "w2", NEW, 1795000009, user_id=NEW_ID), id="by both"
+    ),
+    pytest.param((None, ASHA_ID), lambda b: id_change(b, "w2", NEW_ID, 1795000009), id="by user id"),
+]
+
+
+@pytest.mark.parametrize(("ids", "news"), NEWCOMERS)
+def test_newcomer_who_changes_at_the_moment_of_the_first_message_is_one_contact(lasting, connect, ids, news):
+    """The message finds nobody; once it need not wait any more, its ids are former ones of somebody known."""
+    business = lasting()
+
+    at_once(connect, news(business), heard(business, text("w1", sender=ids[0], user=ids[1])))
+
+    (contact,) = business.table("public.contacts")
+    assert (contact["wa_id"], contact["user_id"]) == (ids[0] and NEW, ids[1] and NEW_ID)
+    assert business.message("w1")["contact_id"] == contact["id"]
+
+
+def test_of_two_number_changes_at_the_same_moment_the_later_stands(lasting, connect):
+    business = lasting()
+    for n, number in enumerate([ASHA, NEW, "919810000088"]):
+        business.hear(text(f"w{n}", sender=number, user=ASHA_ID))
+
+    at_once(
+        connect,
+        number_change(business, "w4", NEW, 1795000009),
+        number_change(business, "w3", "919810000088", 1795000005),
+    )
+
+    (contact,) = business.table("public.contacts")
+    assert (contact["wa_id"], contact["phone"]) == (NEW, f"+{NEW}")
+
+
+def test_message_of_one_who_is_merged_at_that_moment_is_kept(lasting, connect):
+    """It finds the contact and the conversation that are about to go."""
+    business = lasting()
+    business.hear(text("w1", sender=None, user=ASHA_ID))
+    business.hear(text("w2", sender=ASHA))
+
+    at_once(
+        connect,
+        heard(business, text("w3", sender=ASHA, user=ASHA_ID)),
+        heard(business, text("w4", sender=ASHA)),
+    )
+
+    (contact,) = business.table("public.contacts")
+    assert business.message("w4")["contact_id"] == contact["id"]
+
+
+MERGED = [
+    pytest.param([(None, ASHA_ID), (ASHA, None), (NEW, None)],
+                 lambda b: number_change(b, "w5", NEW, 1795000009), (NEW, ASHA_ID), id="number"),
+    pytest.param([(ASHA, None), (None, ASHA_ID), (None, NEW_ID)],
+                 lambda b: id_change(b, "w5", NEW_ID, 1795000009), (ASHA, NEW_ID), id="user id"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("known", "news", "ids"), MERGED)
+def test_change_of_one_who_is_merged_at_that_moment_is_followed(lasting, connect, known, news, ids):
+    """Whoever has the new number or id becomes one with the contact that is left, not with the one that went."""
+    business = lasting()
+    for n, (sender, user) in enumerate(known):
+        business.hear(text(f"w{n}", sender=sender, user=user))
+
+    at_once(connect, heard(business, text("w4", sender=ASHA, user=ASHA_ID)), news(business))
+
+    (contact,) = business.table("public.contacts")
+    assert (contact["wa_id"], contact["user_id"]) == ids
 
 
 def test_contacts_that_merge_while_a_message_is_under_way_keep_its_answer(business):
