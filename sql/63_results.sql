@@ -159,7 +159,7 @@ begin
 
   -- 5. What Meta said of these wamids before we knew them.
   v_late := private.apply_parked(v_wamids, (select array_agg(distinct x.org_id) from jsonb_to_recordset(results) x (org_id uuid)));
-  perform private.meter_known(v_orgs, v_wamids);
+  perform private.meter_known((select array_agg(distinct x.org_id) from jsonb_to_recordset(results) x (org_id uuid)), v_wamids);
   return jsonb_build_object('recorded', v_done, 'parked', v_late);
 end;
 $$;

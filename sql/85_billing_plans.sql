@@ -195,6 +195,8 @@ begin
   end if;
   v_plan.gst_percent := coalesce((plan ->> 'gst_percent')::numeric, 18);
   v_plan.markup := private.checked_markup(plan -> 'markup');
+  -- Nobody prices meanwhile: each message is priced by the plan before, or by this one, and stays so.
+  perform pg_advisory_xact_lock(private.ledger_lock(set_billing_plan.org_id));
   update public.billing_plans p set superseded_at = clock_timestamp() where p.org_id = set_billing_plan.org_id and p.superseded_at is null;
   insert into public.billing_plans (org_id, meta_billing, supply, gst_percent, markup)
   values (set_billing_plan.org_id, v_plan.meta_billing, v_plan.supply, v_plan.gst_percent, v_plan.markup) returning * into v_plan;

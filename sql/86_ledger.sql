@@ -128,7 +128,7 @@ comment on column private.billing_facts.is_live is 'A status came while the numb
 comment on column private.billing_facts.cost_id is 'The live entry of Meta''s cost.';
 comment on column private.billing_facts.markup_id is 'The live entry of the markup.';
 comment on column private.billing_facts.version is 'Bookings so far.';
-comment on column private.billing_facts.priced_at is 'When it first had a price: rates and plans count as they were known then.';
+comment on column private.billing_facts.priced_at is 'Since when it has a price, null while it has none: rates and plans count as they were known then.';
 comment on column private.billing_facts.time_zone is 'The zone it was priced in; a later change of the account''s zone reprices nothing.';
 comment on column private.billing_facts.currency is 'The currency it was priced in.';
 create index billing_facts_in_review on private.billing_facts (org_id, wamid) where cost_id is not null and priced_at is null;
@@ -380,11 +380,13 @@ begin
   if b.billable_at is not null and not (facts).is_from_phone and v_message.origin is distinct from 'phone'
      and (b.message_id is not null
           or (facts).is_live
-             -- Sent for whoever had the number before: it is in their ledger.
+             -- Sent for whoever had the number before, or charged to them already: it is in their ledger.
              and not exists (select from public.whatsapp_numbers n
                                join public.whatsapp_numbers o on o.phone_number_id = n.phone_number_id and o.org_id <> n.org_id
-                               join public.messages m on (m.org_id, m.wamid) = (o.org_id, b.wamid)
-                              where n.org_id = b.org_id and n.id = b.number_id)) then
+                              where n.org_id = b.org_id and n.id = b.number_id
+                                and (exists (select from public.messages m where (m.org_id, m.wamid) = (o.org_id, b.wamid))
+                                     or (facts).cost_id is null and exists (select from private.billing_facts f
+                                          where (f.org_id, f.wamid) = (o.org_id, b.wamid) and f.cost_id is not null)))) then
     b.price := private.price_of(facts, v_zone, v_money, v_known_at);
     if (b.price).amount > 0 then
       v_plan := private.billing_plan(b.org_id, v_known_at);
@@ -491,16 +493,17 @@ begin
        union all
        select 'markup', b.markup, null, true, 'markup' where b.moves_markup and b.markup > 0) e
      order by b.org_id, b.wamid, e.entry
-    returning org_id, wamid, entry, id, version, needs_review, time_zone, currency
+    returning org_id, wamid, entry, id, version, needs_review, time_zone, currency, source
   ), told as (
     select b.org_id, b.wamid, max(b.id) filter (where b.entry = 'meta_cost') as cost_id, max(b.id) filter (where b.entry = 'markup') as markup_id,
-           max(b.version) as version, bool_or(b.entry = 'meta_cost' and not b.needs_review) as is_priced, max(b.time_zone) as time_zone,
-           max(b.currency) as currency
+           max(b.version) as version, bool_or(b.entry = 'meta_cost' and not b.needs_review) as is_priced,
+           bool_or(b.needs_review) as is_in_review, max(b.time_zone) as time_zone,
+           max(b.currency) filter (where b.source in ('card', 'meta')) as currency
       from booked b group by 1, 2)
   update private.billing_facts f
      set cost_id = coalesce(t.cost_id, f.cost_id), markup_id = coalesce(t.markup_id, f.markup_id), version = t.version,
          -- From its first price on, a message keeps what was known then: rates, plan, zone, currency.
-         priced_at = case when t.is_priced then coalesce(f.priced_at, v_now) else f.priced_at end,
+         priced_at = case when t.is_in_review then null when t.is_priced then coalesce(f.priced_at, v_now) else f.priced_at end,
          time_zone = case when t.is_priced then coalesce(f.time_zone, t.time_zone) else f.time_zone end,
          currency = case when t.is_priced then coalesce(f.currency, t.currency) else f.currency end
     from told t where (f.org_id, f.wamid) = (t.org_id, t.wamid);

@@ -79,7 +79,8 @@ class Business:
         answer: Json = call(
             self.db, "finish_connect", org_id=self.org_id,
             connection={
-                "waba_id": self.waba, "account": {"name": "Shop", "currency": "INR", "time_zone": "Asia/Kolkata"},
+                "waba_id": self.waba,
+                "account": {"name": "Shop", "currency": "INR", "time_zone": "Asia/Kolkata"},
                 "token": "EAAtoken",
                 "number": {"phone_number_id": self.phone_number_id, "display_phone": "+91 11400 00001",
                            "verified_name": "Shop", "messages_per_second": self.rate},

@@ -111,6 +111,8 @@ as $$
 declare
   v_settled int := private.settle_uncertain();
   v_late    int := 0;
+  v_orgs    uuid[];
+  v_wamids  text[];
 begin
   update public.whatsapp_numbers n set status = 'connected', paused_until = null, paused_reason = null
    where n.status = 'paused' and n.paused_until <= now();
@@ -121,10 +123,12 @@ begin
             where n.status = 'disconnected' and exists (select from private.send_lanes l
                     where l.org_id = n.org_id and l.number_id = n.id and l.next_at is not null and l.lease is null)) d;
   -- An update and its message that were stored at the same moment did not see each other.
-  select coalesce(sum(private.apply_parked(array[p.wamid], array[p.org_id])), 0) into v_late
+  select array_agg(p.org_id), array_agg(p.wamid) into v_orgs, v_wamids
     from (select distinct q.org_id, q.wamid from private.parked_updates q
            where q.created_at > now() - interval '2 minutes'
              and exists (select from public.messages m where (m.org_id, m.wamid) = (q.org_id, q.wamid))) p;
+  select coalesce(sum(private.apply_parked(array[p.wamid], array[p.org_id])), 0) into v_late from unnest(v_orgs, v_wamids) p (org_id, wamid);
+  perform private.meter_known(v_orgs, v_wamids);
   perform private.settle_usage();
   if exists (select from private.send_lanes l where l.next_at <= now()) or exists (select from private.signals s where s.next_at <= now()) then
     perform private.wake('dispatch');
