@@ -1,4 +1,4 @@
--- 00_foundation.sql: extensions, schemas and privileges; all is closed here, and opened by name next to what is opened.
+-- 000_foundation.sql: extensions, schemas and privileges; all is closed here, and opened by name next to what is opened.
 
 -- Extensions come before the default privileges below: where the role that runs this file is itself a
 -- superuser, the functions of a later extension would lose their grant to PUBLIC, and with it their operators.
