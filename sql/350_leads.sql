@@ -9,11 +9,10 @@ create table public.pipeline_stages (
   position  int not null,
   kind      text not null default 'open',
   primary key (org_id, id),
-  constraint stage_name_is_unique_in_organization unique (org_id, name),
   constraint stage_name_has_1_to_60_characters check (name = btrim(name) and length(name) between 1 and 60),
   constraint stage_kind_is_known check (kind in ('open', 'won', 'lost'))
 );
-comment on table public.pipeline_stages is 'The stages of an organization''s pipeline. Every new organization starts with six.';
+comment on table public.pipeline_stages is 'The stages of an organization''s pipelines (371_pipelines.sql). Every new organization starts with six.';
 comment on column public.pipeline_stages.org_id is 'The organization.';
 comment on column public.pipeline_stages.id is 'What leads.stage_id names.';
 comment on column public.pipeline_stages.name is 'Shown at the head of the column.';
@@ -174,7 +173,6 @@ create index lead_sources_due on public.lead_sources (next_allowed_at) where is_
 create index lead_sources_credential on public.lead_sources (org_id, credential_id);
 create index leads_newest on public.leads (org_id, received_at desc, id desc);
 create index leads_contact on public.leads (org_id, contact_id, received_at desc);
-create index leads_stage on public.leads (org_id, stage_id, received_at desc, id desc);
 create index leads_owner on public.leads (org_id, owner_id, received_at desc, id desc);
 create index lead_activities_lead on public.lead_activities (org_id, lead_id, id desc);
 
@@ -214,32 +212,7 @@ create trigger leads_touch
   before update on public.leads
   for each row execute function private.touch_updated_at();
 
--- A new organization's pipeline ------------------------------------------------------------------------------
-
-create function private.tg_organizations__add_stages() returns trigger
-  language plpgsql volatile security definer set search_path = ''
-as $$
-begin
-  insert into public.pipeline_stages (org_id, name, position, kind)
-  values (new.id, 'New', 1, 'open'), (new.id, 'Contacted', 2, 'open'), (new.id, 'Qualified', 3, 'open'),
-         (new.id, 'Proposal sent', 4, 'open'), (new.id, 'Won', 5, 'won'), (new.id, 'Lost', 6, 'lost');
-  return null;
-end;
-$$;
-comment on function private.tg_organizations__add_stages is
-  'The six stages that every organization starts with. Definer: nobody may insert stages directly.';
-create trigger organizations_add_stages
-  after insert on public.organizations
-  for each row execute function private.tg_organizations__add_stages();
-
-create function private.first_stage(org_id uuid) returns uuid
-  language sql stable security definer set search_path = ''
-as $$
-  select s.id from public.pipeline_stages s
-   where s.org_id = first_stage.org_id
-   order by s.kind <> 'open', s.position, s.id limit 1
-$$;
-comment on function private.first_stage is 'Where a new lead starts. Definer: called beneath RLS.';
+-- Sources that Flow makes itself ------------------------------------------------------------------------------
 
 create function private.own_source(org_id uuid, kind text) returns uuid
   language plpgsql volatile security definer set search_path = ''

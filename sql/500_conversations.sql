@@ -196,7 +196,7 @@ create table public.messages (
   constraint message_status_is_known check (status in
     ('received', 'queued', 'sending', 'uncertain', 'sent', 'delivered', 'read', 'failed', 'cancelled')),
   constraint message_is_received_when_inbound check ((direction = 'inbound') = (status = 'received')),
-  constraint message_origin_is_known check (origin in ('customer', 'person', 'greeting', 'operator', 'phone', 'confirmation'))
+  constraint message_origin_is_known check (origin in ('customer', 'person', 'greeting', 'operator', 'phone', 'confirmation', 'broadcast', 'sequence'))
 ) with (fillfactor = 85);
 comment on table public.messages is
   'Every message in both directions. Outbound rows are the outbox too: queued → sending → sent → delivered → read, or failed, '
@@ -215,7 +215,7 @@ comment on column public.messages.status is
 comment on column public.messages.wamid is 'Meta''s id of the message; null until Meta gave one.';
 comment on column public.messages.context_wamid is 'The wamid of the message that this one answers; null: none.';
 comment on column public.messages.client_token is 'The sender''s own id of the request: the same token twice is one message.';
-comment on column public.messages.origin is 'customer, person (dashboard), greeting (automatic), operator (command line), phone (the business''s own phone), confirmation (of an opt-out).';
+comment on column public.messages.origin is 'customer, person (dashboard), greeting (automatic), operator (command line), phone (the business''s own phone), confirmation (of an opt-out), broadcast, sequence (both automatic).';
 comment on column public.messages.sender_id is 'The member who wrote it; null for automatic and inbound messages and for people who left.';
 comment on column public.messages.at is 'Where the message stands in the thread: Meta''s instant for inbound, the moment of writing for outbound.';
 comment on column public.messages.created_at is 'When the row was stored.';

@@ -201,8 +201,9 @@ declare
 begin
   for r in
     select m.org_id, m.id, m.resent_at, m.conversation_id, n.status <> 'disconnected' as is_live,
-           case m.kind when 'template' then coalesce(s.uncertain_template, 'resend_once')
-                       else coalesce(s.uncertain_text, 'ask_person') end as choice,
+           case when m.origin = 'broadcast' then 'ask_person'        -- nobody may get a broadcast twice
+                when m.kind = 'template' then coalesce(s.uncertain_template, 'resend_once')
+                else coalesce(s.uncertain_text, 'ask_person') end as choice,
            m.kind = 'template' or c.window_expires_at > now() as may_go
       from public.messages m
       join public.conversations c on (c.org_id, c.id) = (m.org_id, m.conversation_id)

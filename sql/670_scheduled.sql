@@ -254,7 +254,7 @@ begin
   return (select case when m.direction = 'inbound' then 'They have written meanwhile' else 'Somebody has written to them meanwhile' end
             from public.messages m
            where m.contact_id = (contact).id and m.org_id = (scheduled).org_id and m.at >= date_trunc('second', (scheduled).created_at)
-             and m.origin <> 'greeting' and m.status <> 'cancelled'
+             and m.origin not in ('greeting', 'broadcast', 'sequence') and m.status <> 'cancelled'
            order by m.at desc limit 1);
 end;
 $$;

@@ -380,6 +380,7 @@ begin
   if not found then
     return;
   end if;
+  perform private.check_broadcasts(v_template.org_id, v_template);
   for v_rule in
     select r.* from public.greeting_rules r
      where r.org_id = v_template.org_id and r.template_name = v_template.name and r.language = v_template.language

@@ -222,7 +222,7 @@ begin
             then format('The wallet has %s left and this message may cost %s: top it up', private.rupees(greatest(0, v_wallet.balance - v_wallet.held)),
                         private.rupees(v_bills)) end;
       end if;
-      if v_words is null and h.origin in ('greeting', 'confirmation') and num_nonnulls(v_wallet.daily_cap, v_wallet.monthly_cap) > 0
+      if v_words is null and h.origin in ('greeting', 'confirmation', 'broadcast', 'sequence') and num_nonnulls(v_wallet.daily_cap, v_wallet.monthly_cap) > 0
          and ((v_price).reason is not null or v_expects > 0) then
         if v_day is null then
           -- What has its price already counts as spent, though its hold ends only at the next settling.
@@ -241,7 +241,7 @@ begin
       end if;
       if v_words is not null then
         v_heads := jsonb_set(v_heads, array[h.place::text, 'refusal'], jsonb_build_object(
-          'status', case when h.origin in ('greeting', 'confirmation') then 'cancelled' else 'failed' end, 'words', v_words));
+          'status', case when h.origin in ('greeting', 'confirmation', 'broadcast', 'sequence') then 'cancelled' else 'failed' end, 'words', v_words));
         delete from private.tier_uses u where u.message_id = h.message_id and u.org_id = v_org;
         continue;
       end if;

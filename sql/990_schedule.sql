@@ -130,6 +130,8 @@ begin
   select coalesce(sum(private.apply_parked(array[p.wamid], array[p.org_id])), 0) into v_late from unnest(v_orgs, v_wamids) p (org_id, wamid);
   perform private.meter_known(v_orgs, v_wamids);
   perform private.settle_usage();
+  perform private.release_broadcasts();       -- after wallets: a claim that a cap stops locks them in this order
+  perform private.release_sequences();
   if exists (select from private.send_lanes l where l.next_at <= now()) or exists (select from private.signals s where s.next_at <= now()) then
     perform private.wake('dispatch');
   end if;
@@ -167,6 +169,7 @@ begin
   perform private.renew_media();
   perform private.clean_imports();
   delete from private.signals s where s.created_at < now() - interval '2 days';
+  perform private.sweep_lead_work();
   delete from private.tier_uses u where u.at < now() - interval '1 day';
   perform private.sweep_changes();
   delete from private.parked_updates p where p.created_at < now() - interval '30 days';

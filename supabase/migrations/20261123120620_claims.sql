@@ -106,8 +106,10 @@ begin
                when m.id is null then null
                when m.kind <> 'template' and (c.window_expires_at is null or c.window_expires_at <= now())
                  then jsonb '{"status": "failed", "words": "The 24-hour window is closed: send a template instead"}'
-               when p.opted_out_at is not null and (m.origin = 'greeting' or t.category = 'MARKETING')
+               when p.opted_out_at is not null and (m.origin in ('greeting', 'broadcast', 'sequence') or t.category = 'MARKETING')
                  then jsonb '{"status": "cancelled", "words": "They asked not to receive messages"}'
+               when m.origin in ('broadcast', 'sequence') and private.automatic_refusal(m.org_id, m.id, m.origin, t.category, t.status <> 'APPROVED' or t.blocked_reason is not null) is not null
+                 then private.automatic_refusal(m.org_id, m.id, m.origin, t.category, t.status <> 'APPROVED' or t.blocked_reason is not null)
                when m.kind = 'template' and t.id is not null and (t.status <> 'APPROVED' or t.blocked_reason is not null)
                  then jsonb '{"status": "failed", "words": "The template is not approved any more"}'
                when m.kind = 'template' and t.id is not null and not private.fits_template(m.body -> 'template', t.parameters)

@@ -97,6 +97,8 @@ begin
   update public.leads l set contact_id = v_kept.id where l.org_id = merge_contacts.org_id and l.contact_id = v_gone.id;
   update public.consent_events e set contact_id = v_kept.id where e.org_id = merge_contacts.org_id and e.contact_id = v_gone.id;
   update public.contact_identities i set contact_id = v_kept.id where i.org_id = merge_contacts.org_id and i.contact_id = v_gone.id;
+  perform private.merge_broadcasts(merge_contacts.org_id, v_kept.id, v_gone.id);
+  perform private.merge_sequences(merge_contacts.org_id, v_kept.id, v_gone.id);
   delete from public.contacts c where c.org_id = merge_contacts.org_id and c.id = v_gone.id;
   update public.contacts c
      set (name, name_at) = (

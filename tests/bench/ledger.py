@@ -33,7 +33,9 @@ BUSINESS = (
     " values (md5('org')::uuid, md5('account')::uuid, '66000000000001', 'INR', 'Asia/Kolkata')",
     "insert into public.whatsapp_numbers (org_id, id, account_id, phone_number_id) select md5('org')::uuid, md5('number' || n)::uuid,"
     " md5('account')::uuid, '6700000000000' || n from generate_series(1, 3) n",
-    "insert into public.pipeline_stages (org_id, id, name, position) values (md5('org')::uuid, md5('stage')::uuid, 'New', 1)",
+    "insert into public.pipelines (org_id, id, name, position) values (md5('org')::uuid, md5('pipeline')::uuid, 'Sales', 1)",
+    "insert into public.pipeline_stages (org_id, id, pipeline_id, name, position)"
+    " values (md5('org')::uuid, md5('stage')::uuid, md5('pipeline')::uuid, 'New', 1)",
     "insert into public.lead_sources (org_id, id, kind, name) select md5('org')::uuid, md5('source' || n)::uuid,"
     " (array['indiamart', 'manual', 'whatsapp', 'form'])[n], 'Source ' || n from generate_series(1, 4) n",
     "insert into public.contacts (org_id, id, name, phone) select md5('org')::uuid, md5('contact' || n)::uuid, 'Buyer ' || n,"

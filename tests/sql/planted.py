@@ -8,6 +8,8 @@ from uuid import UUID
 
 from tests.database import Database
 from tests.sql.planted_imports import plant_imports
+from tests.sql.planted_outreach import plant_outreach
+from tests.sql.planted_work import plant_work
 
 TENANT_TABLES = """
     select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -181,6 +183,8 @@ def plant(db: Database, org_id: UUID, member_id: UUID, number: int) -> Planted:
     plant_ledger(db, org_id, f"77{number:010d}", f"88{number:010d}")
     ids |= plant_teamwork(db, org_id, member_id, ids["conversation_id"])
     ids |= plant_imports(db, org_id, member_id, ids)
+    ids |= plant_outreach(db, org_id, member_id, ids)
+    ids |= plant_work(db, org_id, member_id, ids)
     marks = {str(value) for name, value in ids.items() if name not in ("message_id", "signal_id")}
     marks |= {token, key, buyer, phone}
     return Planted(org_id, ids, marks)

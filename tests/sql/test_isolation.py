@@ -36,6 +36,9 @@ AGENTS = {
     "statement", "spending", "usage", "usage_by", "usage_messages", "estimate_messages", "reconciliation",
     "conversation_windows_of", "message_window",
     "import_status", "list_imports", "import_errors",
+    "preview_broadcast", "list_broadcasts", "broadcast_outcomes", "list_sequences", "enroll_contact", "stop_enrollment",
+    "close_lead", "reopen_lead", "set_lead_value", "set_lead_fields", "tag_lead", "board", "lead_list", "save_view", "delete_view", "search_leads",
+    "bulk_leads", "undo_bulk", "lead_timeline",
 }  # fmt: skip
 ADMINS = {
     "rename_organization", "invite_member", "revoke_invitation", "set_member_role", "remove_member",
@@ -47,6 +50,9 @@ ADMINS = {
     "review_difference",
     "set_consent_words", "set_opt_out_answer", "change_label", "delete_label",
     "begin_import", "preview_import", "confirm_import", "cancel_import", "undo_import",
+    "create_broadcast", "start_broadcast", "pause_broadcast", "resume_broadcast", "cancel_broadcast", "save_sequence",
+    "save_pipeline", "order_pipelines", "delete_pipeline", "save_stage", "order_stages", "delete_stage", "save_close_reason",
+    "save_lead_field", "order_lead_fields", "save_tag", "delete_tag",
 }  # fmt: skip
 OWNERS = {"transfer_ownership", "set_spending_caps"}
 

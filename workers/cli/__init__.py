@@ -34,6 +34,7 @@ COMMANDS = {
     "rates": "rates",
     "ledger": "ledger",
     "wallet": "wallet",
+    "broadcast": "broadcast",
 }
 
 
