@@ -255,7 +255,8 @@ declare
   v_unchanged  int := 0;
   v_bad        record;
 begin
-  lock table public.rate_cards in share row exclusive mode;        -- one import at a time; who prices reads on
+  -- One import at a time, and nobody prices meanwhile: each message is priced by the rates before, or by these, and stays so.
+  perform pg_advisory_xact_lock(hashtextextended('flow.rate_cards', 0));
   if jsonb_typeof(card) is distinct from 'object' then
     perform private.refuse_card('the file', 'is not an object');
   elsif jsonb_typeof(card -> 'rates') is distinct from 'array' or card -> 'rates' = '[]' then
@@ -287,8 +288,8 @@ begin
       perform private.refuse_card(v_place || '.tier_from', 'and tier_to are not numbers of messages');
     elsif (v_row ->> 'tier_to')::bigint < coalesce(v_row ->> 'tier_from', '1')::bigint then
       perform private.refuse_card(v_place || '.tier_to', 'is before tier_from');
-    elsif exists (select from jsonb_array_elements_text(case jsonb_typeof(v_row -> 'pricing_category') when 'array' then v_row -> 'pricing_category'
-                                                             else '[]' end) p
+    elsif exists (select from jsonb_array_elements_text(case coalesce(jsonb_typeof(v_row -> 'pricing_category'), 'null') when 'array' then v_row -> 'pricing_category'
+                                                             when 'null' then '[]' else jsonb_build_array(v_row -> 'pricing_category') end) p
                    where replace(p, '-', '_') not in (v_category, case v_category when 'marketing' then 'marketing_lite' else v_category end)) then
       perform private.refuse_card(v_place || '.pricing_category', 'names another category than the row''s own');
     end if;

@@ -256,7 +256,7 @@ begin
      where r.org_id = (broadcast).org_id and r.broadcast_id = (broadcast).id and r.outcome = 'waiting'
      order by r.contact_id limit greatest(0, v_room)::int for update skip locked
   loop
-    v_released := v_released + private.release_recipient(broadcast, v_number, v_recipient, make_interval(secs => ((v_ahead + v_released) / v_pace)::float8))::int;
+    v_released := v_released + private.release_recipient(broadcast, v_number, v_recipient, (v_ahead + v_released) / v_pace * interval '1 second')::int;
   end loop;
   update public.broadcasts b
      set waits_for = null, released_at = case when v_released > 0 then clock_timestamp() else b.released_at end,

@@ -34,9 +34,11 @@ begin
     exit when v_round > 0 or not park or not exists (select from unnest(statuses) u where u.position <> all (coalesce(v_at, '{}')));
     -- Not ours, or not ours yet: kept until its wamid appears. Looked up once more afterwards: it may have appeared meanwhile.
     insert into private.parked_updates (org_id, wamid, digest, kind, item)
-    select distinct on (u.position) u.org_id, u.item ->> 'id', sha256(convert_to(u.item::text, 'UTF8')), 'status', u.item
-      from unnest(statuses) u where u.position <> all (coalesce(v_at, '{}'))
-     order by u.position, u.number_status = 'disconnected'
+    select p.* from (
+      select distinct on (u.position) u.org_id, u.item ->> 'id' as wamid, sha256(convert_to(u.item::text, 'UTF8')) as digest, 'status', u.item
+        from unnest(statuses) u where u.position <> all (coalesce(v_at, '{}'))
+       order by u.position, u.number_status = 'disconnected') p
+     order by p.org_id, p.wamid, p.digest          -- in one order, whatever the order in the post
     on conflict do nothing;
     v_round := 1;
   end loop;

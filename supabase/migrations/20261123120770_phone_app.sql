@@ -21,6 +21,9 @@ begin
         when coalesce(length(u.item #>> '{message,id}'), 0) not between 1 and 512 then 'id_missing'
         when coalesce(u.item #>> '{message,timestamp}', '') !~ '^[0-9]{1,11}$' then 'timestamp_invalid' else 'sender_missing' end, u.item);
       items := (select coalesce(jsonb_agg(i), '[]') from jsonb_array_elements(items) i where i <> u.item);
+      if length(u.item #>> '{message,id}') between 1 and 512 then
+        perform private.meter_phone((e).org_id, (e).number_id, array[u.item #>> '{message,id}']);      -- named all the same
+      end if;
     end if;
   end loop;
 

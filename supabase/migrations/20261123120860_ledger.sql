@@ -177,6 +177,14 @@ comment on function private.normal_price is
   'The normal form of a status''s pricing, in which two are compared: text of [model, type, category, subtype, cost amount as a number or "bad", cost '
   'currency]; null when it says nothing. Rule R13.';
 
+create function private.share_rates() returns void
+  language sql volatile security definer set search_path = ''
+as $$
+  select pg_advisory_xact_lock_shared(hashtextextended('flow.rate_cards', 0))
+$$;
+comment on function private.share_rates is
+  'Waits for an import of rates under way, and holds the next one up until the transaction ends. Taken before facts are locked.';
+
 create function private.meter_statuses(statuses private.meta_update[]) returns void
   language plpgsql volatile security definer set search_path = ''
 as $$
@@ -188,6 +196,7 @@ begin
   if cardinality(statuses) = 0 then
     return;
   end if;
+  perform private.share_rates();
   with said as materialized (
     select u.org_id, u.item ->> 'id' as wamid, u.number_id, u.at, u.number_status <> 'disconnected' as is_live,
            u.item ->> 'status' in ('delivered', 'read', 'played') as is_delivery, u.item ->> 'status' = 'sent' as is_sent,
@@ -246,6 +255,7 @@ begin
   if wamids is null then
     return;
   end if;
+  perform private.share_rates();
   -- Also of whoever has had the same number: a wamid that turns out to be another organization's leaves their ledger.
   select array_agg(f.org_id order by f.org_id, f.wamid), array_agg(f.wamid order by f.org_id, f.wamid) into v_orgs, v_wamids
     from private.billing_facts f
@@ -273,6 +283,7 @@ as $$
 declare
   v_wamids text[];
 begin
+  perform private.share_rates();
   with marked as (
     insert into private.billing_facts as f (org_id, wamid, number_id, is_from_phone)
     select meter_phone.org_id, w.wamid, meter_phone.number_id, true

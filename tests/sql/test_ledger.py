@@ -1939,3 +1939,17 @@ def test_sheet_that_draws_knows_no_amounts() -> None:
 def test_search_for_float_finds_it(source: str, is_binary: bool) -> None:
     assert bool(binary_in(source)) == is_binary
     assert len(MONEY_PYTHON) >= 4
+
+
+def test_echo_that_names_nobody_is_a_dead_letter_and_its_wamid_has_no_entry_all_the_same(
+    business: Business,
+) -> None:
+    echo = {key: value for key, value in from_phone(W).items() if key not in ("to", "to_user_id")}
+    change = business.change({"message_echoes": [echo]}, field="smb_message_echoes")
+
+    post(business.db, webhook(change, waba=business.waba))
+    tell(business, delivered(UTILITY))
+
+    letters = "select reason from private.dead_letters where org_id = %s"
+    assert business.db.rows(letters, business.org_id) == [("sender_missing",)]
+    assert ledger(business) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import threading
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +15,7 @@ import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
 
-from tests.business import Business, Json, call, status
+from tests.business import Business, Json, call, post, status, webhook
 from tests.database import Database, Person
 from tests.sql.money import ist, price
 
@@ -567,3 +568,23 @@ def test_import_of_the_recorded_card_changes_nothing(db: Database) -> None:
         "priced": 0,
     }
     assert known(db) == before
+
+
+def test_nobody_prices_while_rates_are_imported(
+    lasting: Callable[..., Business], connect: Callable[[], Database]
+) -> None:
+    """Else a message would have the old rate now, and the new one when it is looked at again."""
+    business, operator, poster = lasting(), connect(), connect()
+    at = ist("2026-11-05T12:00")
+    change = business.change({"statuses": [status("w.meanwhile", "delivered", at, pricing=price("utility"))]})
+    thread = threading.Thread(target=post, args=(poster, webhook(change, waba=business.waba)))
+
+    with operator.transaction(force_rollback=True):
+        imported(operator, of(rate("utility", "0.2", "2026-10-01")))
+        thread.start()
+        thread.join(0.5)
+        waited = thread.is_alive()
+    thread.join(20)
+
+    assert waited
+    assert costs(business, "w.meanwhile") == [(Decimal("0.115"), None)]
