@@ -151,10 +151,12 @@ begin
    where k.value is not null
    order by k.kind, k.value
   on conflict (org_id, kind, value) do update set changed_at = greatest(i.changed_at, excluded.changed_at);
-  -- Whoever is already known by the new number or id is this person: their message was quicker than this news.
+  -- Whoever is already known by the new number or id is this person: their message was quicker than this news. So is who became
+  -- known by the old id while the insert waited.
   for v_other in
     select i.contact_id from public.contact_identities i
-     where i.org_id = u.org_id and (i.kind, i.value) in (('wa_id', v_new_wa), ('user_id', v_new_user)) and i.contact_id <> v_contact
+     where i.org_id = u.org_id and i.contact_id <> v_contact
+       and (i.kind, i.value) in (('wa_id', v_new_wa), ('user_id', v_new_user), ('user_id', v_old_user))
     union select c.id from public.contacts c where c.org_id = u.org_id and c.phone = '+' || v_new_wa and c.id <> v_contact
      order by 1
   loop

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 
 from tests.business import PAYLOADS, Business, Json, call, fresh_org, post, status, webhook
@@ -621,7 +622,9 @@ def test_billable_moment_is_the_earliest_delivery(
 ) -> None:
     for one in statuses:
         tell(business, one)
-    assert cost(business).seconds == moment
+    tell(business, *(one | {"id": "wamid.in.one.post"} for one in statuses))
+
+    assert cost(business).seconds == cost(business, "wamid.in.one.post").seconds == moment
 
 
 def test_earlier_moment_in_another_period_is_priced_by_its_own_rate(business: Business) -> None:
@@ -1644,6 +1647,17 @@ def at_once(connect: Callable[[], Database], *works: Callable[[Database], object
     assert troubles == []
 
 
+def posted(db: Database, body: Json) -> Json:
+    """Hand a webhook to the database, after a deadlock once more and at most twice, as the worker does."""
+    for left in (2, 1, 0):
+        try:
+            return post(db, body)
+        except psycopg.errors.DeadlockDetected:
+            if not left:
+                raise
+    raise AssertionError
+
+
 def test_same_statuses_from_8_connections_at_once_give_one_live_entry_each(
     lasting: Maker, connect: Callable[[], Database]
 ) -> None:
@@ -1671,7 +1685,7 @@ def test_same_statuses_from_8_connections_at_once_give_one_live_entry_each(
             webhook(business.change({"statuses": order[i : i + size]}), waba=business.waba)
             for i in range(0, len(order), size)
         ]
-        return lambda db: [post(db, body) for body in bodies]
+        return lambda db: [posted(db, body) for body in bodies]
 
     at_once(connect, *(work(mine) for mine in range(8)))
 

@@ -362,6 +362,21 @@ def test_newcomer_who_changes_at_the_moment_of_the_first_message_is_one_contact(
     assert business.message("w1")["contact_id"] == contact["id"]
 
 
+def test_id_change_that_comes_at_the_moment_of_the_first_message_is_followed(lasting, connect):
+    """The news finds the new id alone; somebody becomes known by the old one while it waits."""
+    business = lasting()
+    business.hear(text("w1", sender=None, user=NEW_ID, at=1795000100))
+
+    at_once(
+        connect,
+        heard(business, text("w2", sender=None, user=ASHA_ID)),
+        id_change(business, "w3", NEW_ID, 1795000009),
+    )
+
+    (contact,) = business.table("public.contacts")
+    assert contact["user_id"] == NEW_ID
+
+
 def test_of_two_number_changes_at_the_same_moment_the_later_stands(lasting, connect):
     business = lasting()
     for n, number in enumerate([ASHA, NEW, "919810000088"]):
