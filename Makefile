@@ -4,6 +4,8 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 STAMP := .venv/.installed
+VENDOR := workers/dashboard/static/vendor/vendor.js
+PACKAGES := $(addprefix workers/dashboard/,package.json package-lock.json vendor.mjs icons.mjs)
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python3.14 python; do \
 	"$$p" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
 
@@ -13,9 +15,10 @@ help: ## List the targets
 up: install ## Start the whole product here, on http://127.0.0.1:7300
 	@$(BIN)/flow up
 
-install: $(STAMP) ## Make .venv with everything the embedded stack needs
+install: $(STAMP) $(VENDOR) ## Make .venv with everything the embedded stack needs
 
-test: install ## Run the whole test suite
+test: install ## Run the whole test suite (the browser tests want Chromium: root gets Debian's by itself)
+	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: install ## Check style and types
@@ -41,4 +44,9 @@ $(STAMP): pyproject.toml workers/local/gateway/package-lock.json
 	@echo "Installing the gateway …"
 	@$(BIN)/python -m workers.local.node --install
 	@touch $(STAMP)
+
+$(VENDOR): $(STAMP) $(PACKAGES)
+	@echo "Bundling the dashboard's packages …"
+	@$(BIN)/python -m workers.local.dashboard_packages
+	@touch $(VENDOR)
 	@echo "Installed. Next: make up"

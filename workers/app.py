@@ -23,7 +23,7 @@ BLUEPRINTS: dict[str, tuple[str, ...]] = {
     "indiamart": ("workers.indiamart.push",),
     "jobs": ("workers.jobs",),
     "api": ("workers.api",),
-    "dashboard": (),
+    "dashboard": ("workers.dashboard",),
 }
 """The modules of each worker; each has its blueprint as `bp`."""
 

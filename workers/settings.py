@@ -93,6 +93,7 @@ class Settings(BaseSettings):
         None, description="give a long random text; `flow migrate` puts the same text into the database"
     )
     flow_trusted_proxies: int = Field(0, ge=0, le=10)
+    flow_realtime: bool = True
     flow_job_seconds: float = Field(20, gt=0, le=600)
     flow_send_concurrency: int = Field(40, ge=1, le=500)
     flow_uncertain_after_seconds: int = Field(900, ge=1)

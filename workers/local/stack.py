@@ -119,6 +119,7 @@ class Stack:
         sandbox, public = self.url("sandbox"), self.url("workers")
         made = {
             "FLOW_PUBLIC_URL": public,
+            "FLOW_REALTIME": "false",
             "FLOW_JOB_SECRET": self.file.job_secret,
             "META_GRAPH_URL": sandbox,
             "META_APP_ID": "100000000000001",

@@ -1,0 +1,84 @@
+"""A real Chromium before the running stack, a shop that is new, and people who sign in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from tests.browser import chromium
+from tests.browser.shop import Shop
+from tests.browser.window import Window
+from tests.database import Database
+from tests.e2e.commands import Commands, RunningStack
+
+SIZES = {"desktop": (1440, 900), "tablet": (768, 1024), "phone": (360, 740)}
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests; each person has a context of their own."""
+    path = chromium.find()
+    if path is None:
+        if os.environ.get("CI"):
+            pytest.fail("There is no Chromium: apt install chromium")
+        pytest.skip("there is no Chromium on this machine (apt install chromium)")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def flow(stack: RunningStack, tmp_path: Path) -> Commands:
+    """Runs flow commands against the stack."""
+    return Commands(stack, tmp_path)
+
+
+@pytest.fixture
+def database(stack: RunningStack) -> Iterator[Database]:
+    """The stack's database, as its owner; each statement is a transaction."""
+    with Database.connect(stack.database_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def shop(stack: RunningStack, flow: Commands, database: Database) -> Shop:
+    """A business with an owner, a WhatsApp number at the sandbox and a template."""
+    return Shop(stack, flow, database)
+
+
+@pytest.fixture
+def window(stack: RunningStack, browser: Browser) -> Iterator[Callable[..., Window]]:
+    """Opens windows: `window(person, "phone", theme="dark", lang="hi")`.
+
+    A test fails for any console error, policy violation or failed request that it did not expect.
+    """
+    opened: list[tuple[BrowserContext, Window]] = []
+
+    def open_window(
+        person: str | None = None, size: str = "desktop", *, theme: str = "light", lang: str = "en"
+    ) -> Window:
+        width, height = SIZES[size]
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            has_touch=size == "phone", is_mobile=size == "phone",
+            color_scheme="dark" if theme == "dark" else "light",
+            locale="en-IN", timezone_id="Asia/Kolkata", base_url=stack.workers_url,
+        )  # fmt: skip
+        context.set_default_timeout(15_000)
+        context.add_cookies([{"name": "lang", "value": lang, "url": stack.workers_url}])
+        made = Window(context.new_page())
+        opened.append((context, made))
+        if person:
+            made.sign_in(person)
+        return made
+
+    yield open_window
+    faults = [fault for _, made in opened for fault in made.unexpected()]
+    for context, _ in opened:
+        context.close()
+    assert faults == []

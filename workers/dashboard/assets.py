@@ -1,0 +1,85 @@
+"""The dashboard's files, read once and packed; their version is a digest of all of them."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / "static"
+TYPES: Mapping[str, str] = {
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+}
+"""What is served; anything else in the folder is not."""
+
+_LOOK_AGAIN = 1.0
+"""Seconds between two looks at the folder: who edits a module sees it at the next load."""
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One file: its bytes, and the same packed by gzip where that is smaller."""
+
+    content: bytes
+    packed: bytes | None
+    mime_type: str
+
+    @classmethod
+    def read(cls, file: Path) -> Asset:
+        """Read a file of one of TYPES."""
+        content = file.read_bytes()
+        packed = gzip.compress(content, 9, mtime=0)
+        return cls(content, packed if len(packed) < len(content) else None, TYPES[file.suffix])
+
+
+@dataclass(frozen=True)
+class Version:
+    """All files as they were at one look; `version` changes when any of them does."""
+
+    version: str
+    files: Mapping[str, Asset]
+
+    def ending(self, suffix: str) -> list[str]:
+        """Give the paths with a suffix, in order."""
+        return [path for path in self.files if path.endswith(suffix)]
+
+
+class Assets:
+    """The files of a folder, read again after one of them changed. Threads may share it."""
+
+    def __init__(self, folder: Path = FOLDER) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._looked = 0.0
+        self._seen: tuple[tuple[str, int, int], ...] = ()
+        self._version: Version | None = None
+
+    def now(self) -> Version:
+        """Give the files as they are."""
+        with self._lock:
+            if self._version is None or time.monotonic() - self._looked > _LOOK_AGAIN:
+                self._look()
+            assert self._version is not None  # noqa: S101 (set by the look)
+            return self._version
+
+    def _look(self) -> None:
+        found = sorted(file for file in self._folder.rglob("*") if file.suffix in TYPES and file.is_file())
+        seen = tuple(
+            (file.relative_to(self._folder).as_posix(), stat.st_mtime_ns, stat.st_size)
+            for file in found
+            for stat in (file.stat(),)
+        )
+        if self._version is None or seen != self._seen:
+            files = {path: Asset.read(self._folder / path) for path, _, _ in seen}
+            digest = hashlib.sha256()
+            for path, asset in files.items():
+                digest.update(f"{path}\0{len(asset.content)}\0".encode() + asset.content)
+            self._version, self._seen = Version(digest.hexdigest()[:16], files), seen
+        self._looked = time.monotonic()

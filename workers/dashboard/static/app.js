@@ -1,0 +1,97 @@
+// app.js: the beginning: who is here decides what is shown.
+import { effect, html, render, useEffect, useState } from "./vendor/vendor.js"
+import { version } from "./lib/env.js"
+import { asProblem } from "./lib/problems.js"
+import { forget } from "./lib/queries.js"
+import { go, match, place } from "./lib/router.js"
+import { isExpired, loadOrganizations, may, org, organizations, person } from "./lib/session.js"
+import { words } from "./lib/words.js"
+import { HOME, pages } from "./pages/pages.js"
+import { SignInAgain } from "./pages/sign-in/again.js"
+import { Button, Empty } from "./ui/basics.js"
+import { Frame } from "./ui/frame.js"
+import { Toasts } from "./ui/toasts.js"
+
+const t = words({
+  en: { nothing: "There is nothing here", nothingText: "The address may be mistyped, or what it showed is gone.", home: "Go to the start", notYours: "This page is for administrators of the organization." },
+  hi: { nothing: "यहाँ कुछ नहीं है", nothingText: "पता गलत हो सकता है, या वह चीज़ अब नहीं है।", home: "शुरुआत पर जाएँ", notYours: "यह पेज संगठन के एडमिन के लिए है।" },
+})
+
+const find = (path) => {
+  for (const page of pages) {
+    const params = match(page.path, path)
+    if (params) return { page, params }
+  }
+  return null
+}
+
+const RELOADED = "flow-reloaded"
+/** A page whose module is of a version that the server no longer has: the whole page is loaded anew, once. */
+function outdated(error) {
+  if (sessionStorage.getItem(RELOADED) === version) throw error
+  sessionStorage.setItem(RELOADED, version)
+  location.reload()
+}
+
+function Page({ page, params }) {
+  const [loaded, setLoaded] = useState(page.loaded)
+  const [problem, setProblem] = useState(null)
+  useEffect(() => {
+    if (page.loaded) return setLoaded(() => page.loaded)
+    setLoaded(undefined)
+    page.load().catch(outdated).then((module) => {
+      page.loaded = module.default
+      setLoaded(() => module.default)
+    }, (error) => setProblem(asProblem(error)))
+  }, [page])
+  if (problem) return html`<${Empty} icon="CircleAlert" title=${problem.words} />`
+  const Shown = page.loaded === loaded ? loaded : page.loaded
+  return Shown ? html`<${Shown} key=${page.path} params=${params} query=${place.value.query} />` : null
+}
+
+function App() {
+  if (person.value === undefined) return null
+  const found = find(place.value.path)
+  if (!person.value) return html`<${Page} page=${pages[0]} params=${{}} />`
+  if (organizations.value === undefined) return null
+  if (found?.page.isAlone) return html`<${Page} ...${found} />`
+  if (!org.value) return null
+  const isRefused = found?.page.needs && !may(found.page.needs)
+  return html`<${Frame} key=${org.value.id} isFull=${Boolean(found?.page.isFull)}>
+    ${!found ? html`<${Empty} icon="CircleHelp" title=${t("nothing")} action=${html`<${Button} onClick=${() => go(HOME)}>${t("home")}<//>`}>${t("nothingText")}<//>`
+      : isRefused ? html`<${Empty} icon="Lock" title=${t("notYours")} />`
+      : html`<${Page} ...${found} />`}
+  <//>`
+}
+
+// Who comes without a session, an organization or an address is led to the right page.
+effect(() => {
+  const { path, query } = place.value
+  if (person.value === undefined) return
+  if (!person.value) {
+    if (path !== "/sign-in") go(path === "/" ? "/sign-in" : `/sign-in?to=${encodeURIComponent(path + location.search)}`, { replace: true })
+    return
+  }
+  if (organizations.value === undefined) return
+  const to = query.to?.startsWith("/") && !query.to.startsWith("//") ? query.to : HOME
+  if (path === "/sign-in") go(to, { replace: true })
+  else if (!organizations.value.length && path !== "/welcome") go("/welcome", { replace: true })
+  else if (path === "/" && organizations.value.length) go(HOME, { replace: true })
+})
+
+effect(() => {
+  if (person.value) loadOrganizations().catch((error) => { console.error(asProblem(error).words); setTimeout(() => loadOrganizations().catch(() => {}), 3000) })
+})
+
+let shownOrg
+effect(() => {
+  const id = org.value?.id
+  if (shownOrg && id !== shownOrg) forget()
+  shownOrg = id
+})
+
+render(html`<${App} /><${Toasts} />${html`<${Again} />`}`, document.getElementById("app"))
+
+function Again() {
+  return isExpired.value ? html`<${SignInAgain} />` : null
+}
