@@ -7,7 +7,7 @@ import time
 from uuid import UUID, uuid4
 
 from tests.database import Database
-from tests.e2e.commands import Business, Commands, Json, Meta, RunningStack
+from tests.e2e.commands import Business, Commands, Json, RunningStack, eventually
 
 PASSWORD = "a long enough password"
 _people = itertools.count(time.time_ns() // 1_000_000 % 10**6 * 100)
@@ -20,7 +20,6 @@ class Shop:
         self, stack: RunningStack, flow: Commands, database: Database, *, name: str = "Sunrise Pumps"
     ) -> None:
         self.stack, self.flow, self.db = stack, flow, database
-        self.meta = Meta(stack)
         self.owner = f"owner.{uuid4().hex[:10]}@example.com"
         self.org = str(
             flow.done(
@@ -46,11 +45,13 @@ class Shop:
         """The digits of a phone number that nobody has."""
         return f"9198{next(_people) % 10**8:08d}"
 
-    def hear(self, text: str = "Hello", sender: str | None = None, **message: object) -> str:
-        """Let a customer write; their number's digits."""
+    def hear(self, text: str = "Hello", sender: str | None = None, message: Json | None = None) -> str:
+        """Let a customer write, and wait until Flow has heard it; their number's digits."""
         sender = sender or self.new_phone()
-        said: Json = {"from": sender, "id": f"wamid.{uuid4().hex}", "text": {"body": text}} | message
-        assert self.meta.post(self.business.heard(said)) == 200
+        said = {"message": message} if message else {"text": text}
+        wamid = self.business.sandbox.inbound(self.business.phone_number_id, sender, **said)
+        heard = "select exists (select from public.messages where org_id = %s and wamid = %s)"
+        eventually(lambda: self.db.value(heard, self.org, wamid))
         return sender
 
     def add_lead(self, name: str = "Ravi Patel", phone: str | None = None, **fields: str) -> UUID:

@@ -18,7 +18,7 @@ from workers.settings import Settings
 
 bp = Blueprint("dashboard", __name__, template_folder="templates")
 
-PAGES = frozenset({"inbox", "leads", "sign-in", "welcome"})
+PAGES = frozenset({"inbox", "leads", "sign-in", "usage", "welcome"})
 """The first part of each address that is a page; what the browser's router knows."""
 
 LANGUAGES = ("en", "hi")

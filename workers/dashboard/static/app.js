@@ -9,6 +9,7 @@ import { words } from "./lib/words.js"
 import { HOME, pages } from "./pages/pages.js"
 import { SignInAgain } from "./pages/sign-in/again.js"
 import { Button, Empty } from "./ui/basics.js"
+import { Dialogs } from "./ui/dialog.js"
 import { Frame } from "./ui/frame.js"
 import { Toasts } from "./ui/toasts.js"
 
@@ -90,8 +91,6 @@ effect(() => {
   shownOrg = id
 })
 
-render(html`<${App} /><${Toasts} />${html`<${Again} />`}`, document.getElementById("app"))
+const Again = () => (isExpired.value ? html`<${SignInAgain} />` : null)
 
-function Again() {
-  return isExpired.value ? html`<${SignInAgain} />` : null
-}
+render(html`<${App} /><${Dialogs} /><${Again} /><${Toasts} />`, document.getElementById("app"))

@@ -5,6 +5,7 @@
 export const pages = [
   { path: "/sign-in", load: () => import("./sign-in/page.js"), isAlone: true },
   { path: "/welcome", load: () => import("./welcome/page.js"), isAlone: true },
+  { path: "/usage", load: () => import("./usage/page.js"), name: "usage", nav: { icon: "IndianRupee" } },
 ]
 
 export const HOME = "/welcome"

@@ -1,5 +1,5 @@
 // dialog.js: a native dialog; on a phone it comes from the bottom. Escape and the backdrop close it.
-import { html, render, useEffect, useId, useRef, useState } from "../vendor/vendor.js"
+import { html, signal, useEffect, useId, useRef, useState } from "../vendor/vendor.js"
 import { words } from "../lib/words.js"
 import { Button, Field, IconButton } from "./basics.js"
 
@@ -19,23 +19,27 @@ export function Dialog({ title, onClose, children, isWide = false, mayClose = tr
   return html`<dialog class="sheet" ref=${box} aria-labelledby=${id} onCancel=${(event) => { event.preventDefault(); if (mayClose) onClose() }}
     onMouseDown=${(event) => { if (mayClose && event.target === box.current) onClose() }}>
     <div class="dialog ${isWide ? "wide" : ""}">
-      <div class="row between"><h2 id=${id} class="wrap">${title}</h2>${mayClose && html`<${IconButton} icon="X" label=${t("close")} onClick=${onClose} />`}</div>
+      <div class="row between"><h2 id=${id} class="wrap">${title}</h2>${mayClose && html`<${IconButton} icon="X" label=${t("close")} onClick=${() => onClose()} />`}</div>
       ${children}
     </div>
   </dialog>`
 }
 
+const open = signal([])
+let last = 0
+
+/** Where the dialogs of `show` stand: in the one tree of the page, so that ids are never twice. */
+export const Dialogs = () => open.value.map(({ id, made }) => html`<div key=${id}>${made}</div>`)
+
 /** Opens a dialog from anywhere: show((close) => html`<${Dialog} onClose=${close}…>`); gives what close was called with. */
 export function show(make) {
   return new Promise((resolve) => {
-    const place = document.createElement("div")
-    document.body.append(place)
+    const id = ++last
     const close = (answer) => {
-      render(null, place)
-      place.remove()
+      open.value = open.value.filter((dialog) => dialog.id !== id)
       resolve(answer)
     }
-    render(make(close), place)
+    open.value = [...open.value, { id, made: make(close) }]
   })
 }
 
