@@ -14,11 +14,8 @@ from tests.e2e.commands import eventually
 def spender(shop):
     """A shop that has sent one template and one free answer, both delivered and priced."""
     customer = shop.hear("What does it cost?")
-    shop.flow.done("message", "send", "--org", shop.org, "--to", f"+{customer}", "--text", "₹ 900")
-    shop.flow.done(
-        "message", "send", "--org", shop.org, "--to", f"+{shop.new_phone()}",
-        "--template", "hello", "--language", "en", "--param", "Ravi", "--param", "pumps",
-    )  # fmt: skip
+    shop.send(customer, text="₹ 900")
+    shop.send(shop.new_phone(), template="hello", language="en", params=["Ravi", "pumps"])
     counted = "select coalesce(sum(messages), 0) from public.usage_days where org_id = %s"
     eventually(lambda: shop.db.value(counted, shop.org) == 2)
     return shop
