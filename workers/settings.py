@@ -45,6 +45,7 @@ _WEB_URLS = (
     "supabase_url",
     "flow_public_url",
     "meta_graph_url",
+    "meta_sdk_url",
     "indiamart_url",
     "google_sheets_url",
     "google_drive_url",
@@ -103,6 +104,7 @@ class Settings(BaseSettings):
 
     meta_graph_url: str = "https://graph.facebook.com"
     meta_graph_version: str = Field("v26.0", pattern=r"^v[0-9]{1,3}\.[0-9]{1,2}$")
+    meta_sdk_url: str = "https://connect.facebook.net"
     meta_app_id: str | None = Field(
         None, pattern=r"^[0-9]{1,32}$", description="copy it from the Meta app's dashboard (Settings → Basic)"
     )

@@ -125,3 +125,12 @@ def test_the_javascript_that_every_page_loads_is_at_most_150_kb_compressed(clien
 
     assert len(paths) > 10
     assert size <= 150_000
+
+
+def test_metas_script_runs_on_one_page_only_which_knows_no_key(client):
+    page = client.get("/connect-whatsapp")
+
+    assert of_policy(page, "script-src") == "'self' https://connect.facebook.net"
+    assert of_policy(page, "frame-ancestors") == "'none'"
+    assert "sb_publishable" not in page.text
+    assert "facebook" not in client.get("/").headers["Content-Security-Policy"]

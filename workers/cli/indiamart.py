@@ -1,7 +1,5 @@
 """`flow indiamart`: an organization's IndiaMART account, pulled and pushed."""
 
-import hashlib
-import secrets
 from uuid import UUID
 
 import click
@@ -9,7 +7,7 @@ import click
 from workers.cli.output import Refusal, Result, reports
 from workers.cli.project import database, org_option, outside, read_secret, settings
 from workers.errors import Refused
-from workers.indiamart import job
+from workers.indiamart import connecting, job
 from workers.settings import is_loopback
 
 
@@ -28,7 +26,7 @@ def connect(org_id: UUID, base_url: str | None, *, key_stdin: bool) -> Result:  
     if base_url is not None and not is_loopback(base_url):
         raise click.BadParameter("must be an address on this machine.", param_hint="--base-url")
     key = read_secret("the IndiaMART key")
-    return database().rpc("connect_indiamart", org_id=str(org_id), key=key, base_url=base_url)
+    return connecting.connect(database(), str(org_id), key, base_url)
 
 
 @indiamart.command()
@@ -48,27 +46,11 @@ def sync(org_id: UUID) -> Result:
 @reports(lambda made: str(made["url"]))
 def push(org_id: UUID, *, rotate: bool) -> Result:
     """Give the address to paste at IndiaMART as a Push API. It is shown once: Flow keeps only its hash."""
-    settings().require("flow_public_url")
-    if not rotate and has_push_address(org_id):
-        raise Refusal(
-            "Push is set up already, and its address cannot be shown again: --rotate makes a new one, "
-            "and the old one stops working.",
-            "push_already_set_up",
-        )
-    token = secrets.token_urlsafe(32)
-    made = database().rpc(
-        "rotate_push_token", org_id=str(org_id), token_sha256=hashlib.sha256(token.encode()).hexdigest()
-    )
-    return {"url": f"{settings().flow_public_url}/webhooks/indiamart/{token}", **made}
-
-
-def has_push_address(org_id: UUID) -> bool:
-    """Tell whether an organization has a push address."""
     try:
-        return bool(database().rpc("indiamart_source", org_id=str(org_id)).get("has_push_token"))
+        return connecting.push_address(database(), settings(), str(org_id), may_replace=rotate)
     except Refused as refused:
-        if refused.detail == "source_not_found":
-            return False
+        if refused.detail == "push_already_set_up":
+            raise Refusal(f"{refused.message} --rotate makes it.", refused.detail) from refused
         raise
 
 

@@ -50,7 +50,7 @@ class People:
         found = self._database.rpc("find_person", email=email)
         return UUID(str(found["user_id"])) if found else None
 
-    def ensure(self, email: str, password: str | None) -> UUID:
+    def ensure(self, email: str, password: str | None, name: str | None = None) -> UUID:
         """Give the person with this address, made now if there is none; who exists keeps their password."""
         person = self.find(email)
         if person is not None:
@@ -60,7 +60,12 @@ class People:
         auth = supabase_client(self._settings, self._settings.secret("supabase_secret_key")).auth
         try:
             made = auth.admin.create_user(
-                {"email": email, "email_confirm": True, "password": password or secrets.token_urlsafe(32)}
+                {
+                    "email": email,
+                    "email_confirm": True,
+                    "password": password or secrets.token_urlsafe(32),
+                    "user_metadata": {"name": name} if name else {},
+                }
             )
         except AuthApiError as error:
             person = self.find(email) if error.code in EXISTS else None  # somebody else made them just now

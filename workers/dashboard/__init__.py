@@ -18,7 +18,9 @@ from workers.settings import Settings
 
 bp = Blueprint("dashboard", __name__, template_folder="templates")
 
-PAGES = frozenset({"inbox", "leads", "sign-in", "usage", "welcome"})
+BASIC_STYLES = ("css/alone.css", "css/base.css", "css/frame.css", "css/tokens.css", "css/ui.css")
+FACEBOOK = "https://*.facebook.com"
+PAGES = frozenset({"inbox", "leads", "settings", "sign-in", "start", "usage", "welcome"})
 """The first part of each address that is a page; what the browser's router knows."""
 
 LANGUAGES = ("en", "hi")
@@ -64,8 +66,8 @@ def shell(page: str = "", _rest: str = "") -> Response:
         render_template(
             "shell.html",
             version=assets.version,
-            styles=assets.ending(".css"),
-            modules=[path for path in assets.ending(".js") if not path.startswith("pages/")],
+            styles=sorted(assets.ending(".css"), key=_weight),
+            modules=[path for path in assets.ending(".js") if not path.startswith(("pages/", "connect/"))],
             supabase_url=str(settings.supabase_url).rstrip("/"),
             publishable_key=settings.secret("supabase_publishable_key"),
             language=_chosen("lang", LANGUAGES) or request.accept_languages.best_match(LANGUAGES) or "en",
@@ -81,9 +83,48 @@ def shell(page: str = "", _rest: str = "") -> Response:
     return response
 
 
+def _weight(style: str) -> tuple[bool, str]:
+    """Order style sheets: what every page is built of comes first, so that a page may refine it."""
+    return style not in BASIC_STYLES, style
+
+
 def _chosen(cookie: Literal["lang", "theme"], allowed: tuple[str, ...]) -> str | None:
     value = request.cookies.get(cookie)
     return value if value in allowed else None
+
+
+@bp.get("/connect-whatsapp")
+def connect_whatsapp() -> Response:
+    """Answer with the one page that runs a script of Meta's: apart from the others, with its own policy."""
+    settings, assets = current().settings, _assets.now()
+    meta = "{0.scheme}://{0.netloc}".format(urlsplit(settings.meta_sdk_url))
+    response = Response(
+        render_template(
+            "connect_whatsapp.html",
+            version=assets.version,
+            styles=BASIC_STYLES,
+            sdk=f"{meta}/en_US/sdk.js",
+            app_id=settings.meta_app_id or "",
+            config_id=settings.meta_config_id or "",
+            graph_version=settings.meta_graph_version,
+            language=_chosen("lang", LANGUAGES) or request.accept_languages.best_match(LANGUAGES) or "en",
+            theme=_chosen("theme", THEMES) or "",
+        )
+    )
+    response.headers["Content-Security-Policy"] = "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src 'self' {meta}",
+            "style-src 'self' 'unsafe-inline'",  # Meta's script writes styles of its own
+            f"img-src 'self' data: {FACEBOOK}",
+            f"connect-src {meta} {FACEBOOK}",
+            f"frame-src {FACEBOOK}",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+        )
+    )
+    return response
 
 
 @bp.get("/static/<version>/<path:path>")

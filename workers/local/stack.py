@@ -122,6 +122,7 @@ class Stack:
             "FLOW_REALTIME": "false",
             "FLOW_JOB_SECRET": self.file.job_secret,
             "META_GRAPH_URL": sandbox,
+            "META_SDK_URL": sandbox,
             "META_APP_ID": "100000000000001",
             "META_APP_SECRET": self.file.meta_app_secret,
             "META_VERIFY_TOKEN": self.file.meta_verify_token,

@@ -70,6 +70,7 @@ def create_sandbox(config: Config) -> Flask:
         media,
         meta,
         phone_app,
+        signup_window,
         template_calls,
         tokens,
     )
@@ -102,6 +103,7 @@ def create_sandbox(config: Config) -> Flask:
         media.control,
         meta.bp,
         phone_app.bp,
+        signup_window.bp,
         template_calls.bp,
         tokens.bp,
     ):

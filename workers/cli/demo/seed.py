@@ -19,6 +19,7 @@ from workers.settings import Settings
 ORGANIZATION = "Sunrise Pumps, Rajkot"
 OWNER = "owner@demo.flow.test"
 AGENT = "agent@demo.flow.test"
+OWNER_NAME, AGENT_NAME = "Asha Patel", "Vikram Joshi"
 PASSWORD = "flow-demo-2026"  # noqa: S105 (printed: it opens a stack on this machine, and nothing else)
 TEMPLATE = "welcome_enquiry"
 LANGUAGE = "en"
@@ -102,7 +103,7 @@ class Seed:
 
     def plant(self, *, switch_on: bool = False) -> tuple[Business, Desk]:
         """Make the organization, its people and connections; `switch_on`: its greeting too, if it is off."""
-        owner_id = self._people.find(OWNER) or self._people.ensure(OWNER, PASSWORD)
+        owner_id = self._people.find(OWNER) or self._people.ensure(OWNER, PASSWORD, OWNER_NAME)
         desk = self._sign_in(OWNER)
         org_id = self._organization(desk, owner_id)
         self._agent(desk, org_id)
@@ -128,7 +129,7 @@ class Seed:
         return UUID(str(self._people.create_organization(ORGANIZATION, owner_id)["org_id"]))
 
     def _agent(self, desk: Desk, org_id: UUID) -> None:
-        agent_id = self._people.find(AGENT) or self._people.ensure(AGENT, PASSWORD)
+        agent_id = self._people.find(AGENT) or self._people.ensure(AGENT, PASSWORD, AGENT_NAME)
         if desk.rows(_Member, "memberships", order="user_id", org_id=org_id, user_id=agent_id):
             return
         invitation = desk.rpc("invite_member", org_id=str(org_id), email=AGENT, role="agent")

@@ -1,6 +1,7 @@
 // app.js: the beginning: who is here decides what is shown.
 import { effect, html, render, useEffect, useState } from "./vendor/vendor.js"
 import { version } from "./lib/env.js"
+import "./lib/invitation.js"
 import { asProblem } from "./lib/problems.js"
 import { forget } from "./lib/queries.js"
 import { go, match, place } from "./lib/router.js"

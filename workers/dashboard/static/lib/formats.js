@@ -35,6 +35,9 @@ export function day(value) {
   return format(Intl.DateTimeFormat, { day: "numeric", month: "short", ...year }).format(date)
 }
 
+/** 12 Nov 2026 */
+export const date = (value) => format(Intl.DateTimeFormat, { dateStyle: "medium" }).format(at(value))
+
 /** For lists: the time for today, else the day. */
 export const brief = (value) => (daysAgo(at(value)) === 0 ? clock(value) : day(value))
 

@@ -5,7 +5,10 @@
 export const pages = [
   { path: "/sign-in", load: () => import("./sign-in/page.js"), isAlone: true },
   { path: "/welcome", load: () => import("./welcome/page.js"), isAlone: true },
+  { path: "/start", load: () => import("./start/page.js"), name: "checklist", nav: { icon: "ListChecks" } },
   { path: "/usage", load: () => import("./usage/page.js"), name: "usage", nav: { icon: "IndianRupee" } },
+  { path: "/settings", load: () => import("./settings/page.js"), name: "settings", nav: { icon: "Settings" } },
+  { path: "/settings/:section", load: () => import("./settings/page.js") },
 ]
 
-export const HOME = "/welcome"
+export const HOME = "/start"

@@ -6,7 +6,7 @@ import { go } from "../../lib/router.js"
 import { chooseOrganization, loadOrganizations, organizations, person, signOut } from "../../lib/session.js"
 import { words } from "../../lib/words.js"
 import { Button, Field, Notice } from "../../ui/basics.js"
-import { forgetInvitation, invitation } from "./invitation.js"
+import { forgetInvitation, invitation } from "../../lib/invitation.js"
 
 const t = words({
   en: {

@@ -1,0 +1,175 @@
+"""Settings: the team, WhatsApp and IndiaMART, connected and let go by hand."""
+
+from __future__ import annotations
+
+import re
+from uuid import uuid4
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.shop import PASSWORD
+from tests.e2e.commands import eventually
+from workers.cli.org import People
+
+
+def test_a_colleague_is_invited_by_a_link_and_joins(shop, window):
+    owner = window(shop.owner)
+    owner.go("/settings/team")
+    email = f"new.{uuid4().hex[:10]}@example.com"
+    owner.page.get_by_label("E-mail").fill(email)
+    owner.page.get_by_role("button", name="Make an invitation").click()
+    link = owner.page.get_by_label("Link of the invitation").input_value()
+    assert "#" in link
+    assert re.search(r"invitation=[\w%-]{20,}$", link)
+
+    People(shop._settings).ensure(email, PASSWORD)
+    colleague = window()
+    colleague.go(link)
+    colleague.page.get_by_label("E-mail").fill(email)
+    colleague.page.get_by_label("Password").fill(PASSWORD)
+    colleague.page.get_by_role("button", name="Sign in").click()
+
+    expect(colleague.page.locator(".nav .brand")).to_contain_text("Sunrise Pumps")
+    assert "invitation" not in colleague.page.url
+
+
+def test_a_role_is_changed_and_a_member_removed(shop, window):
+    agent = shop.join("agent")
+    owner = window(shop.owner)
+    owner.go("/settings/team")
+    row = owner.page.get_by_role("listitem").filter(has_text=agent)
+    row.get_by_role("button").click()
+    owner.page.get_by_role("menuitemradio", name="Administrator").click()
+    expect(row.get_by_text("Administrator", exact=True).first).to_be_visible()
+
+    row.get_by_role("button").click()
+    owner.page.get_by_role("menuitem", name="Remove from the team").click()
+    owner.page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+
+    expect(owner.page.get_by_text(agent)).to_have_count(0)
+
+
+def test_an_agent_sees_the_team_and_may_change_nothing(shop, window):
+    agent = window(shop.join("agent"), "phone")
+
+    agent.go("/settings/team")
+
+    expect(agent.page.get_by_text(shop.owner).first).to_be_visible()
+    expect(agent.page.get_by_role("button", name="Make an invitation")).to_have_count(0)
+    expect(agent.page.get_by_label("Role:")).to_have_count(0)
+
+
+def test_whatsapp_is_connected_in_metas_window(shop, window):
+    owner = window(shop.owner)
+    owner.go("/settings/whatsapp")
+    owner.page.get_by_role("button", name="Connect WhatsApp").click()
+    with owner.page.expect_popup() as opened:
+        owner.page.get_by_role("button", name="Continue with Facebook").click()
+
+    opened.value.get_by_role("button", name="A new business").click()
+
+    expect(owner.page.get_by_role("status").filter(has_text="Connected: +91")).to_be_visible()
+    expect(owner.page.get_by_role("button", name="Disconnect")).to_have_count(2)
+
+
+def test_metas_window_cancelled_connects_nothing(shop, window):
+    owner = window(shop.owner)
+    owner.go("/settings/whatsapp")
+    owner.page.get_by_role("button", name="Connect WhatsApp").click()
+    with owner.page.expect_popup() as opened:
+        owner.page.get_by_role("button", name="Continue with Facebook").click()
+
+    opened.value.get_by_role("button", name="Cancel").click()
+
+    expect(owner.page).to_have_url(re.compile("/settings/whatsapp"))
+    expect(owner.page.get_by_role("button", name="Disconnect")).to_have_count(1)
+
+
+def test_a_number_is_disconnected_at_once(shop, window):
+    owner = window(shop.owner)
+    owner.go("/settings/whatsapp")
+
+    owner.page.get_by_role("button", name="Disconnect").click()
+    owner.page.get_by_role("dialog").get_by_role("button", name="Disconnect").click()
+
+    expect(owner.page.get_by_text("Disconnected").first).to_be_visible()
+    gone = "select status from public.whatsapp_numbers where org_id = %s"
+    assert shop.db.value(gone, shop.org) == "disconnected"
+
+
+def test_a_wrong_token_is_refused_in_words_and_stays_out_of_the_page(shop, window):
+    owner = window(shop.owner)
+    owner.expect_fault("status of 4")
+    owner.go("/settings/whatsapp")
+    owner.page.get_by_role("button", name="Connect with a token").click()
+    dialog = owner.page.get_by_role("dialog")
+    dialog.get_by_label("WhatsApp Business Account ID").fill("123")
+    dialog.get_by_label("Phone number ID").fill("456")
+    dialog.get_by_label("Access token").fill("EAAnot-a-token")
+
+    dialog.get_by_role("button", name="Connect").click()
+
+    expect(dialog.get_by_role("alert")).to_be_visible()
+    assert "EAAnot-a-token" not in owner.page.content()
+
+
+def test_indiamart_is_connected_fetches_and_is_let_go(shop, window):
+    owner = window(shop.owner)
+    owner.expect_fault("status of 409")
+    owner.go("/settings/indiamart")
+    owner.page.get_by_label("CRM key").fill(f"key-{uuid4().hex}")
+    owner.page.get_by_role("button", name="Connect IndiaMART").click()
+    expect(owner.page.get_by_text("Works")).to_be_visible()
+
+    owner.page.get_by_role("button", name="Make the address").click()
+    address = owner.page.get_by_label("Push from IndiaMART").input_value()
+    assert "/webhooks/indiamart/" in address
+
+    owner.page.get_by_role("button", name="Disconnect IndiaMART").click()
+    owner.page.get_by_role("dialog").get_by_role("button", name="Disconnect IndiaMART").click()
+    expect(owner.page.get_by_text("IndiaMART is not connected")).to_be_visible()
+    state = "select state from public.lead_sources where org_id = %s and kind = 'indiamart'"
+    assert eventually(lambda: shop.db.value(state, shop.org)) == "disconnected"
+
+
+def test_quiet_hours_and_consent_words_are_kept(shop, window):
+    owner = window(shop.owner)
+    owner.go("/settings/messaging")
+    owner.page.get_by_label("From").fill("21:00")
+    owner.page.get_by_label("To", exact=True).fill("08:30")
+    owner.page.get_by_role("button", name="Save").first.click()
+    expect(owner.page.get_by_text("Saved")).to_be_visible()
+    owner.page.get_by_label("More words that stop messages").fill("no more\nबस करो")
+    owner.page.get_by_role("button", name="Save").last.click()
+    expect(owner.page.get_by_role("button", name="Save").last).to_be_enabled()
+
+    owner.page.reload()
+
+    expect(owner.page.get_by_label("From")).to_have_value("21:00")
+    expect(owner.page.get_by_label("More words that stop messages")).to_have_value(re.compile("बस करो"))
+
+
+def test_getting_started_reads_what_is_there(shop, window):
+    owner = window(shop.owner)
+
+    owner.go("/start")
+
+    expect(owner.page.get_by_text("1 of 4 steps done")).to_be_visible()
+    shop.join("agent")
+    owner.page.reload()
+    expect(owner.page.get_by_text("2 of 4 steps done")).to_be_visible()
+
+
+SECTIONS = ("organization", "team", "whatsapp", "messaging", "indiamart")
+
+
+@pytest.mark.parametrize(("theme", "lang"), [("light", "hi"), ("dark", "en")])
+def test_settings_are_accessible_and_fit_a_phone(shop, window, theme, lang):
+    opened = window(shop.owner, "phone", theme=theme, lang=lang)
+    for path in ("/settings", "/start", *(f"/settings/{section}" for section in SECTIONS)):
+        opened.go(path)
+        expect(opened.page.locator(".card, .settings-list").locator("visible=true").first).to_be_visible()
+        expect(opened.page.locator(".skeleton")).to_have_count(0)
+        assert opened.axe() == [], path
+        assert opened.overflows() == [], path

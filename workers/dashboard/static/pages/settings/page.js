@@ -1,0 +1,33 @@
+// page.js: the settings of an organization: a list of sections, and the one that is open.
+import { html, useEffect, useState } from "../../vendor/vendor.js"
+import { may } from "../../lib/session.js"
+import { Empty } from "../../ui/basics.js"
+import { Icon } from "../../ui/icon.js"
+import { sections } from "./sections.js"
+import { t } from "./words.js"
+
+function Section({ section }) {
+  const [loaded, setLoaded] = useState(null)
+  useEffect(() => {
+    let isCurrent = true
+    section.load().then((module) => { if (isCurrent) setLoaded(() => module.default) })
+    return () => { isCurrent = false }
+  }, [section])
+  return loaded ? html`<${loaded} />` : null
+}
+
+export default function Settings({ params }) {
+  const shown = sections.filter((section) => !section.needs || may(section.needs))
+  const open = shown.find((section) => section.key === params.section)
+  return html`<div class="settings ${open ? "open" : ""}">
+    <nav class="settings-list" aria-label=${t("title")}>
+      <h1>${t("title")}</h1>
+      ${shown.map((section) => html`<a key=${section.key} href="/settings/${section.key}" aria-current=${section === open ? "page" : undefined}><${Icon} name=${section.icon} /><span class="grow">${t(section.key)}</span><${Icon} name="ChevronRight" size=${16} /></a>`)}
+    </nav>
+    <div class="settings-body">
+      ${open ? html`<header class="top"><a class="icon-button settings-back" href="/settings" aria-label=${t("back")}><${Icon} name="ArrowLeft" /></a><h2>${t(open.key)}</h2></header>
+          <div class="settings-page stack"><${Section} key=${open.key} section=${open} /></div>`
+        : html`<${Empty} icon="Settings" title=${t("choose")} />`}
+    </div>
+  </div>`
+}

@@ -1,0 +1,8 @@
+// sections.js: what can be set, in the order of the list. needs: the least role.
+export const sections = [
+  { key: "organization", icon: "Building2", load: () => import("./organization.js") },
+  { key: "team", icon: "Users", load: () => import("./team.js") },
+  { key: "whatsapp", icon: "MessageCircle", load: () => import("./whatsapp.js") },
+  { key: "messaging", icon: "Send", load: () => import("./messaging.js"), needs: "admin" },
+  { key: "indiamart", icon: "Store", load: () => import("./indiamart.js") },
+]
