@@ -52,7 +52,7 @@ create table public.lead_sources (
   lease_expires_at         timestamptz,
   primary key (org_id, id),
   foreign key (org_id, credential_id) references private.credentials (org_id, id) on delete set null (credential_id),
-  constraint source_kind_is_known check (kind in ('indiamart', 'sheet', 'upload', 'manual', 'form', 'whatsapp')),
+  constraint source_kind_is_known check (kind in ('indiamart', 'sheet', 'upload', 'manual', 'form', 'whatsapp', 'api')),
   constraint source_state_is_known check (
     state in ('ok', 'rate_limited', 'blocked', 'key_rejected', 'key_unreadable', 'bad_request', 'failing', 'disconnected')),
   constraint source_base_url_is_loopback check (
@@ -62,7 +62,7 @@ create table public.lead_sources (
 comment on table public.lead_sources is 'Where leads come from. Also the cursor, the lease and the clock of what is fetched: one row, so that one lock decides.';
 comment on column public.lead_sources.org_id is 'The organization.';
 comment on column public.lead_sources.id is 'What leads.source_id names.';
-comment on column public.lead_sources.kind is 'indiamart is fetched and pushed; manual is typed; whatsapp are people who wrote first.';
+comment on column public.lead_sources.kind is 'indiamart is fetched and pushed; manual is typed; whatsapp are people who wrote first; api is posted with a key; a form is the organization''s own.';
 comment on column public.lead_sources.name is 'Shown to people.';
 comment on column public.lead_sources.is_active is 'False stops fetching and refuses pushes.';
 comment on column public.lead_sources.base_url is 'Another scheme and host than INDIAMART_URL; loopback only, for the sandbox and tests.';
@@ -166,7 +166,7 @@ comment on column public.lead_activities.kind is 'received, moved, assigned, not
 comment on column public.lead_activities.details is 'What the kind needs: from and to stage, the text of a note, the other copy.';
 
 -- Kinds of which an organization has one source; looked up by it, made by it once.
-create unique index lead_sources_one_of_a_kind on public.lead_sources (org_id, kind) where kind in ('indiamart', 'manual', 'whatsapp');
+create unique index lead_sources_one_of_a_kind on public.lead_sources (org_id, kind) where kind in ('indiamart', 'manual', 'whatsapp', 'api');
 create unique index lead_sources_key on public.lead_sources (key_sha256) where disconnected_at is null;
 create unique index lead_sources_push_token on public.lead_sources (push_token_sha256);
 create index lead_sources_due on public.lead_sources (next_allowed_at) where is_active and kind = 'indiamart';
@@ -221,18 +221,18 @@ as $$
 declare
   v_id uuid;
 begin
-  if own_source.kind not in ('manual', 'whatsapp') then
-    raise sqlstate 'PT422' using message = 'Only manual and whatsapp are sources that Flow makes itself.', detail = 'bad_source_kind';
+  if own_source.kind not in ('manual', 'whatsapp', 'api') then
+    raise sqlstate 'PT422' using message = 'Only manual, whatsapp and api are sources that Flow makes itself.', detail = 'bad_source_kind';
   end if;
   loop
     select s.id into v_id from public.lead_sources s where s.org_id = own_source.org_id and s.kind = own_source.kind;
     exit when found;
     insert into public.lead_sources (org_id, kind, name)
-    values (own_source.org_id, own_source.kind, case own_source.kind when 'manual' then 'Added by hand' else 'WhatsApp' end)
+    values (own_source.org_id, own_source.kind, case own_source.kind when 'manual' then 'Added by hand' when 'api' then 'API' else 'WhatsApp' end)
         on conflict do nothing;
   end loop;
   return v_id;
 end;
 $$;
 comment on function private.own_source is
-  'The source for leads typed by hand (manual) or begun by a message (whatsapp), made when first needed. Definer: called beneath RLS.';
+  'The source for leads typed by hand (manual), begun by a message (whatsapp) or posted with a key (api), made when first needed. Definer: called beneath RLS.';

@@ -36,7 +36,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "meta": (*_DATABASE, "meta_app_secret", "meta_verify_token"),
     "indiamart": _DATABASE,
     "jobs": (*_DATABASE, "flow_job_secret"),
-    "api": (*_DATABASE, "supabase_publishable_key"),
+    "api": (*_DATABASE, "supabase_publishable_key", "flow_job_secret"),
     "dashboard": ("supabase_url", "supabase_publishable_key", "flow_public_url"),
 }
 """What each worker cannot run without."""

@@ -107,6 +107,9 @@ begin
                      where e.org_id = t.org_id and e.conversation_id = t.conversation_id and e.at = t.at order by e.at desc, e.id desc offset 1);
   end if;
 
+  if v_new is not null then
+    perform private.make_message_leads(v_new);
+  end if;
   perform private.apply_changes((select array_agg(x order by x.at, x.position) from unnest(v_messages) x
                                   where x.item ->> 'type' in ('reaction', 'edit', 'revoke')));
   if v_has.referrals then

@@ -173,6 +173,7 @@ begin
   delete from private.tier_uses u where u.at < now() - interval '1 day';
   perform private.sweep_changes();
   delete from private.parked_updates p where p.created_at < now() - interval '30 days';
+  perform private.forget_form_senders();
   delete from private.template_writes w where w.begun_at < now() - interval '31 days';
   if to_regclass('cron.job_run_details') is not null then
     execute 'delete from cron.job_run_details where end_time < now() - interval ''7 days''';

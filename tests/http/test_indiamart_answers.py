@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from workers.indiamart.answers import KEPT, hide, load_json, read_answer
+from workers.indiamart.answers import KEPT, hide, read_answer
+from workers.storable import load_json
 
 PAYLOADS = Path(__file__).parent.parent / "payloads" / "indiamart"
 KEY = "mRyw/E7r+secret=="

@@ -53,6 +53,7 @@ ADMINS = {
     "create_broadcast", "start_broadcast", "pause_broadcast", "resume_broadcast", "cancel_broadcast", "save_sequence",
     "save_pipeline", "order_pipelines", "delete_pipeline", "save_stage", "order_stages", "delete_stage", "save_close_reason",
     "save_lead_field", "order_lead_fields", "save_tag", "delete_tag",
+    "create_api_key", "rotate_api_key", "revoke_api_key", "save_enquiry_form", "move_enquiry_form",
 }  # fmt: skip
 OWNERS = {"transfer_ownership", "set_spending_caps"}
 
@@ -156,7 +157,8 @@ def test_every_id_that_a_function_takes_is_planted(db: Database, scene: Scene) -
 
 
 @pytest.mark.parametrize(
-    ("who", "hidden"), [("owner", set()), ("agent", {"public.audit_log", "public.invitations"})]
+    ("who", "hidden"),
+    [("owner", set()), ("agent", {"public.audit_log", "public.invitations", "public.api_keys"})],
 )
 def test_members_read_what_is_theirs(db: Database, scene: Scene, who: str, hidden: set[str]) -> None:
     tables = [t for t in relations(db, "public") if key_of(t) == "org_id" and t not in SHARED]

@@ -6,7 +6,18 @@ each registers its actions on the one blueprint.
 
 from __future__ import annotations
 
-from workers.api import imports, indiamart, leads, media, signup, statements, templates, whatsapp
+from workers.api import imports, indiamart, leads, media, signup, statements, templates, v1, whatsapp
 from workers.api.asking import bp
 
-__all__ = ["bp", "imports", "indiamart", "leads", "media", "signup", "statements", "templates", "whatsapp"]
+__all__ = [
+    "bp",
+    "imports",
+    "indiamart",
+    "leads",
+    "media",
+    "signup",
+    "statements",
+    "templates",
+    "v1",
+    "whatsapp",
+]

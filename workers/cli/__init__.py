@@ -25,6 +25,7 @@ COMMANDS = {
     "template": "template",
     "greeting": "greeting",
     "lead": "lead",
+    "apikey": "apikey",
     "import": "imports",
     "message": "message",
     "indiamart": "indiamart",

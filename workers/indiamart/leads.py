@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import structlog
 
 from workers import phones
-from workers.indiamart.answers import clean_json
+from workers.storable import clean_json
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -16,9 +16,9 @@ from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from workers.errors import Refused, Unavailable
-from workers.indiamart.answers import load_json
 from workers.indiamart.leads import Item, to_items
 from workers.runtime import current
+from workers.storable import load_json
 
 bp = Blueprint("indiamart", __name__)
 log = structlog.stdlib.get_logger(__name__)
