@@ -187,6 +187,8 @@ as $$
 declare
   c_set constant int := 500;
   v_items private.lead_item[];
+  v_since timestamptz[];
+  v_is_own boolean;
   v_inserted int := 0;
   v_known int := 0;
   v_errors jsonb;
@@ -196,7 +198,8 @@ begin
   if jsonb_typeof(store_leads.items) is distinct from 'array' then
     raise sqlstate 'PT422' using message = 'Leads come as a list.', detail = 'not_a_list';
   end if;
-  if not exists (select from public.lead_sources s where s.org_id = store_leads.org_id and s.id = store_leads.source_id) then
+  select s.kind in ('indiamart', 'form') into v_is_own from public.lead_sources s where s.org_id = store_leads.org_id and s.id = store_leads.source_id;
+  if not found then
     raise sqlstate 'PT404' using message = 'There is no such source of leads.', detail = 'source_not_found';
   end if;
   select coalesce(array_agg(r.lead order by r.ordinality) filter (where (r.lead).refused is null), '{}'),
@@ -205,6 +208,17 @@ begin
     into v_items, v_errors
     from (select private.read_lead(i.value, i.ordinality::int - 1) as lead, i.ordinality
             from jsonb_array_elements(store_leads.items) with ordinality i offset 0) r;
+  v_since := private.suppressed_since(store_leads.org_id, array(select u.who from unnest(v_items) with ordinality u order by u.ordinality));
+  if v_since is not null then
+    -- Nothing of them is kept, not even as an error. Who enquires anew by themselves comes anew.
+    v_errors := v_errors || coalesce((
+      select jsonb_agg(jsonb_build_object('index', u.index, 'reason', 'suppressed', 'item', null) order by u.ordinality)
+        from unnest(v_items) with ordinality u where v_since[u.ordinality] is not null and not (v_is_own and u.received_at > v_since[u.ordinality])), '[]');
+    v_items := array(select row (u.index, u.external_id, u.lead_type, u.title, u.product, u.message, u.received_at, u.received_at_given, u.greet, u.problems,
+                                 u.who, u.raw, u.refused)::private.lead_item
+                       from unnest(v_items) with ordinality u
+                      where v_since[u.ordinality] is null or v_is_own and u.received_at > v_since[u.ordinality] order by u.ordinality);
+  end if;
   perform private.lock_people(store_leads.org_id, array(
     select x from unnest(v_items) u
      cross join lateral unnest(array[(u.who).phone, (u.who).email, store_leads.source_id::text || u.external_id]) x));
@@ -221,7 +235,7 @@ begin
 end;
 $$;
 comment on function private.store_leads is
-  'The one way in: stores what is new, ignores what is known, reports what cannot be stored with its raw object: {inserted, known, errors: [{index, reason, item}], lead_ids}. Calling it twice changes nothing. Definer: called beneath RLS.';
+  'The one way in: stores what is new, ignores what is known, reports what cannot be stored with its raw object (who is suppressed without it): {inserted, known, errors: [{index, reason, item}], lead_ids}. Calling it twice changes nothing. Definer: called beneath RLS.';
 
 -- By hand ----------------------------------------------------------------------------------------------------
 

@@ -54,8 +54,12 @@ ADMINS = {
     "save_pipeline", "order_pipelines", "delete_pipeline", "save_stage", "order_stages", "delete_stage", "save_close_reason",
     "save_lead_field", "order_lead_fields", "save_tag", "delete_tag",
     "create_api_key", "rotate_api_key", "revoke_api_key", "save_enquiry_form", "move_enquiry_form",
+    "suppressed_people",
 }  # fmt: skip
-OWNERS = {"transfer_ownership", "set_spending_caps"}
+OWNERS = {
+    "transfer_ownership", "set_spending_caps",
+    "suppress_person", "allow_person",
+}  # fmt: skip
 
 TENANT_KEYS = """
     select k.conrelid::regclass::text, k.confrelid::regclass::text, k.conname,
