@@ -65,6 +65,7 @@ create index media_due on public.media (next_at) where status = 'pending';
 create index media_forgotten on public.media (meta_expires_at) where direction = 'outbound' and status = 'stored';
 create index media_message on public.media (org_id, message_id);
 create index media_number on public.media (org_id, number_id);
+create index media_meta on public.media (org_id, meta_id);
 
 alter table public.media enable row level security;
 create policy "Members see their organization's files" on public.media

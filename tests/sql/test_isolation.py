@@ -39,6 +39,7 @@ AGENTS = {
     "preview_broadcast", "list_broadcasts", "broadcast_outcomes", "list_sequences", "enroll_contact", "stop_enrollment",
     "close_lead", "reopen_lead", "set_lead_value", "set_lead_fields", "tag_lead", "board", "lead_list", "save_view", "delete_view", "search_leads",
     "bulk_leads", "undo_bulk", "lead_timeline",
+    "conversation_cost",
 }  # fmt: skip
 ADMINS = {
     "rename_organization", "invite_member", "revoke_invitation", "set_member_role", "remove_member",

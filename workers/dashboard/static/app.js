@@ -35,20 +35,24 @@ function outdated(error) {
   location.reload()
 }
 
+const loadedOf = new Map() // load → the component it gave: two addresses of one page share it, and nothing is made anew between them
+
 function Page({ page, params }) {
-  const [loaded, setLoaded] = useState(page.loaded)
+  const { load } = page
+  const [, setLoaded] = useState(0)
   const [problem, setProblem] = useState(null)
   useEffect(() => {
-    if (page.loaded) return setLoaded(() => page.loaded)
-    setLoaded(undefined)
-    page.load().catch(outdated).then((module) => {
-      page.loaded = module.default
-      setLoaded(() => module.default)
-    }, (error) => setProblem(asProblem(error)))
-  }, [page])
+    setProblem(null)
+    if (!loadedOf.has(load)) {
+      load().catch(outdated).then((module) => {
+        loadedOf.set(load, module.default)
+        setLoaded((count) => count + 1)
+      }, (error) => setProblem(asProblem(error)))
+    }
+  }, [load])
   if (problem) return html`<${Empty} icon="CircleAlert" title=${problem.words} />`
-  const Shown = page.loaded === loaded ? loaded : page.loaded
-  return Shown ? html`<${Shown} key=${page.path} params=${params} query=${place.value.query} />` : null
+  const Shown = loadedOf.get(load)
+  return Shown ? html`<${Shown} params=${params} query=${place.value.query} />` : null
 }
 
 function App() {

@@ -39,6 +39,28 @@ export async function upload(action, form) {
   return (await ask(action, form, {}, 120_000)).json()
 }
 
+/** As upload, telling how much has gone (0 to 1); signal: ends it. */
+export async function uploadWatched(action, form, onProgress, signal, isSecond = false) {
+  const { data: { session } } = await supabase.auth.getSession()
+  const { status, text } = await new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest()
+    request.open("POST", `/api/${action}`)
+    request.setRequestHeader("Authorization", `Bearer ${session?.access_token ?? ""}`)
+    request.timeout = 300_000
+    request.upload.onprogress = ({ loaded, total }) => onProgress(total ? loaded / total : 0)
+    request.onload = () => resolve({ status: request.status, text: request.responseText })
+    request.onerror = () => reject(asProblem(new TypeError("no answer")))
+    request.ontimeout = request.onabort = () => reject(new Problem({ detail: "timeout" }))
+    signal?.addEventListener("abort", () => request.abort())
+    request.send(form)
+  })
+  if (status < 300) return JSON.parse(text)
+  if (status === 401 && !isSecond && (await renew())) return uploadWatched(action, form, onProgress, signal, true)
+  let told = {}
+  try { told = JSON.parse(text) } catch { /* a proxy's page */ }
+  throw new Problem({ status, detail: told.detail, message: told.message, retryAt: told.retry_at ?? null })
+}
+
 async function ask(action, body, headers, patience = PATIENCE, isSecond = false) {
   const { data: { session } } = await supabase.auth.getSession()
   let response

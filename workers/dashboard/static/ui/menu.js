@@ -3,8 +3,9 @@ import { html, useId, useRef, useState } from "../vendor/vendor.js"
 import { Icon } from "./icon.js"
 import { complain } from "./toasts.js"
 
-/** items: [{label, icon, run | href, isChosen, isDanger, hint}] or null (left out); trigger(props) gives the button. */
-export function Menu({ items, trigger, label }) {
+/** items: [{label, icon, run | href, isChosen, isDanger, hint}] or null (left out); trigger(props) gives the button.
+ *  head(close): what stands above the items, for instance a row of buttons. */
+export function Menu({ items, trigger, label, head }) {
   const box = useRef()
   const id = useId()
   const [isOpen, setOpen] = useState(false)
@@ -38,6 +39,7 @@ export function Menu({ items, trigger, label }) {
   const shown = items.filter(Boolean)
   return html`${trigger({ ref: near, popovertarget: id, "aria-haspopup": "menu", "aria-expanded": isOpen })}
     <div id=${id} popover class="menu" role="menu" aria-label=${label} ref=${box} onToggle=${toggled} onKeyDown=${move}>
+      ${isOpen && head?.(() => { box.current.hidePopover(); near.current.focus() })}
       ${isOpen && shown.map((item) => {
         const inner = html`${item.icon && html`<${Icon} name=${item.icon} size=${18} />`}${item.dot && html`<span class="dot" style=${{ background: item.dot }}></span>`}<span class="grow wrap">${item.label}${item.hint && html`<br /><span class="soft small">${item.hint}</span>`}</span>${item.isChosen && html`<${Icon} name="Check" size=${16} />`}`
         return item.href

@@ -49,7 +49,7 @@ export function SignInForm({ email: fixed }) {
     <p class="or soft small"><span>${t("or")}</span></p>
     <form class="stack" onSubmit=${submit}>
       <${Field} label=${t("email")}>${(props) => html`<input ...${props} type="email" name="email" autocomplete="username" required readonly=${Boolean(fixed)} value=${email} onInput=${(event) => setEmail(event.target.value)} />`}<//>
-      ${way !== "link" && html`<${Field} label=${t("password")}>${(props) => html`<input ...${props} type="password" name="password" required minlength=${way === "new" ? 8 : undefined}
+      ${way !== "link" && html`<${Field} label=${t("password")}>${(props) => html`<input ...${props} type="password" name="password" required autofocus=${Boolean(fixed)} minlength=${way === "new" ? 8 : undefined}
         autocomplete=${way === "new" ? "new-password" : "current-password"} value=${password} onInput=${(event) => setPassword(event.target.value)} />`}<//>`}
       ${problem && html`<${Notice} kind="bad">${problem}<//>`}
       <${Button} type="submit" kind="primary" busy=${isBusy}>${t({ password: "signIn", new: "signUp", link: "sendLink" }[way])}<//>

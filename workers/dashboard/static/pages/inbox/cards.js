@@ -1,0 +1,129 @@
+// cards.js: the list of conversations: pages by key, kept in order while cards change, only the changed ones asked for.
+import { effect, signal } from "../../vendor/vendor.js"
+import { rpc } from "../../lib/api.js"
+import { phone } from "../../lib/formats.js"
+import { onChanges } from "../../lib/live.js"
+import { asProblem } from "../../lib/problems.js"
+import { org, person } from "../../lib/session.js"
+import { straight } from "./rich.js"
+import { t } from "./words.js"
+
+const PAGE = 50
+export const VIEWS = ["all", "mine", "unassigned", "unread", "attention", "resolved"]
+
+/** Every card that is known, by id. */
+export const cards = signal({})
+/** What the list shows: {view, label, ids, isDone, isLoading, problem}. */
+export const list = signal({ view: "all", label: null, ids: [], isDone: false, isLoading: true, problem: null })
+/** The conversation that is open: it stays in the list though the filter would no longer let it in. */
+export const openId = signal(null)
+/** Where the list was scrolled to. */
+export const memory = { top: 0 }
+
+const followers = new Set()
+/** Calls back with (card, cardBefore) whenever one came live. */
+export const onCard = (follow) => { followers.add(follow); return () => followers.delete(follow) }
+
+/** What a person is called in the inbox: their name, else their number. */
+export const titleOf = (card) => straight(card.contact_name).trim() || phone(card.contact_phone) || t("somebody")
+
+const argumentsOf = ({ view, label }) => ({
+  status: view === "resolved" ? "resolved" : "open",
+  assignee: { mine: "me", unassigned: "nobody" }[view] ?? "any",
+  unread_only: view === "unread",
+  attention_only: view === "attention",
+  ...(label && { label_id: label }),
+})
+
+const fits = (card, { view, label }) =>
+  (card.status === "resolved") === (view === "resolved")
+  && (view !== "mine" || card.assignee_id === person.value.id)
+  && (view !== "unassigned" || !card.assignee_id)
+  && (view !== "unread" || card.unread_count > 0)
+  && (view !== "attention" || card.needs_attention)
+  && (!label || card.label_ids.includes(label))
+
+const isBefore = (one, other) =>
+  one.last_message_at > other.last_message_at || (one.last_message_at === other.last_message_at && one.id > other.id)
+
+let turn = 0
+async function page(after, size) {
+  const mine = ++turn
+  const asked = list.value
+  list.value = { ...asked, isLoading: true, problem: null }
+  try {
+    const found = await rpc("inbox", { ...argumentsOf(asked), page_size: size, ...(after && { before_at: after.last_message_at, before_id: after.id }) })
+    if (mine !== turn) return
+    cards.value = { ...cards.value, ...Object.fromEntries(found.map((card) => [card.id, card])) }
+    const kept = after ? list.value.ids : []
+    const have = new Set(kept)
+    list.value = { ...list.value, ids: [...kept, ...found.map(({ id }) => id).filter((id) => !have.has(id))], isDone: found.length < size, isLoading: false }
+  } catch (error) {
+    if (mine === turn) list.value = { ...list.value, isLoading: false, problem: asProblem(error) }
+  }
+}
+
+/** Shows another part of the inbox. */
+export function choose(view, label = null) {
+  memory.top = 0
+  list.value = { view, label, ids: [], isDone: false, isLoading: true, problem: null }
+  return page(null, PAGE)
+}
+
+/** Reads the next page, when the end is near. */
+export function more() {
+  const { isDone, isLoading, problem, ids } = list.value
+  if (!isDone && !isLoading && !problem && ids.length) page(cards.value[ids.at(-1)], 2 * PAGE)
+}
+
+export const again = () => page(null, Math.min(200, Math.max(PAGE, list.value.ids.length)))
+
+/** Changes a card before the server has said so; gives a function that takes it back. */
+export function patch(id, change) {
+  const before = cards.value[id]
+  if (!before) return () => {}
+  place({ ...before, ...change })
+  return () => place(before)
+}
+
+/** Puts a card where it belongs now. */
+export function place(card) {
+  cards.value = { ...cards.value, [card.id]: card }
+  const { ids: all, isDone } = list.value
+  const ids = all.filter((id) => id !== card.id)
+  const stays = fits(card, list.value) || (card.id === openId.value && ids.length < all.length)
+  const last = cards.value[ids.at(-1)]
+  if (stays && (isDone || !last || isBefore(card, last) || ids.length < all.length)) {
+    const at = ids.findIndex((id) => isBefore(card, cards.value[id]))
+    ids.splice(at < 0 ? ids.length : at, 0, card.id)
+  }
+  if (ids.length !== all.length || ids.some((id, at) => id !== all[at])) list.value = { ...list.value, ids }
+}
+
+/** Reads cards by id, whether or not they are in the list. */
+export async function fetchCards(ids) {
+  for (let at = 0; at < ids.length; at += 200) {
+    const found = await rpc("cards", { ids: ids.slice(at, at + 200) })
+    for (const card of found) {
+      const before = cards.value[card.id]
+      place(card)
+      for (const follow of followers) follow(card, before)
+    }
+  }
+}
+
+let shownOrg
+effect(() => {
+  const id = org.value?.id
+  if (!id || !person.value || id === shownOrg) return
+  shownOrg = id
+  queueMicrotask(() => { cards.value = {}; choose("all") }) // not in the effect, which would follow all that is read there
+})
+
+onChanges(({ changes, reset }) => {
+  if (reset) return void again()
+  const gone = new Set(changes.filter(({ kinds }) => kinds.includes("gone")).map((change) => change.conversation_id))
+  if (gone.size) list.value = { ...list.value, ids: list.value.ids.filter((id) => !gone.has(id)) }
+  const ids = changes.map((change) => change.conversation_id).filter((id) => !gone.has(id))
+  if (ids.length) fetchCards(ids).catch(() => again())
+})

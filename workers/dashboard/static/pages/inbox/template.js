@@ -1,0 +1,96 @@
+// template.js: choosing a template, filling it in, seeing how it will look and what it costs, then sending or scheduling it.
+import { html, useEffect, useMemo, useRef, useState } from "../../vendor/vendor.js"
+import { rpc } from "../../lib/api.js"
+import { useQuery } from "../../lib/queries.js"
+import { may } from "../../lib/session.js"
+import { Button, Chip, Empty, Field, Notice } from "../../ui/basics.js"
+import { Dialog, show } from "../../ui/dialog.js"
+import { Icon } from "../../ui/icon.js"
+import { complain } from "../../ui/toasts.js"
+import { pages } from "../pages.js"
+import { Cost } from "./cost.js"
+import { FileField } from "./file-field.js"
+import { Rich } from "./rich.js"
+import { schedule } from "./schedule.js"
+import { templates } from "./team.js"
+import { categoryWords, t } from "./words.js"
+
+/** card: of the conversation; account: its WhatsApp account; lead: the newest of the person. Gives {message, text} to send. */
+export const chooseTemplate = (given) => show((close) => html`<${Chooser} ...${given} close=${close} />`)
+
+const bodyOf = (template) => template.components.find(({ type }) => type?.toUpperCase() === "BODY")?.text ?? ""
+
+function Chooser({ card, account, lead, close }) {
+  const [query, setQuery] = useState("")
+  const [chosen, setChosen] = useState(null)
+  const usable = templates.value.filter((template) => template.account_id === account && template.status === "APPROVED" && !template.blocked_reason && !template.parameters?.unsupported)
+  const words = query.toLowerCase().split(/\s+/).filter(Boolean)
+  const shown = usable.filter((template) => words.every((word) => `${template.name} ${template.language} ${bodyOf(template)}`.toLowerCase().includes(word)))
+  return html`<${Dialog} title=${chosen ? chosen.name : t("templateTitle")} isWide onClose=${() => close()}>
+    ${chosen ? html`<${Form} key=${chosen.id} ...${{ template: chosen, card, lead, close }} onBack=${() => setChosen(null)} />`
+      : !usable.length ? html`<${Empty} icon="FileText" title=${t("noTemplates")} action=${may("admin") && pages.some(({ path }) => path === "/templates") && html`<a class="button" href="/templates" onClick=${() => close()}>${t("toTemplates")}</a>`}>${t("noTemplatesText")}<//>`
+      : html`<${Field} label=${t("searchTemplates")} isHidden>${(props) => html`<input ...${props} type="search" placeholder=${t("searchTemplates")} value=${query} onInput=${(event) => setQuery(event.target.value)} />`}<//>
+        <ul class="templates">${shown.map((template) => html`<li key=${template.id}><button type="button" onClick=${() => setChosen(template)}>
+          <span class="row between"><strong class="clip">${template.name}</strong><span class="row"><${Chip}>${template.language}<//><${Chip} kind=${template.category === "MARKETING" ? "warn" : "info"}>${categoryWords(template.category.toLowerCase())}<//></span></span>
+          <span class="soft two wrap" dir="auto">${bodyOf(template)}</span></button></li>`)}</ul>
+        ${!shown.length && html`<p class="soft">${t("nothingFound")}</p>`}`}
+  <//>`
+}
+
+const KNOWN = (card, lead) => ({ name: card.contact_name, customer: card.contact_name, customer_name: card.contact_name, first_name: card.contact_name?.split(" ")[0], product: lead?.product ?? lead?.title, title: lead?.title, phone: card.contact_phone })
+
+/** The first values: by the placeholders' names; a nameless first one is nearly always the person, the second the product. */
+function guesses(names, card, lead) {
+  const known = KNOWN(card, lead)
+  return Object.fromEntries(names.map((name) => [name, known[name.toLowerCase()] ?? (name === "1" ? known.name : name === "2" ? known.product : null) ?? ""]))
+}
+
+function Form({ template, card, lead, close, onBack }) {
+  const { parameters = {} } = template
+  const header = parameters.header
+  const names = parameters.body?.names ?? []
+  const buttons = (parameters.buttons ?? []).filter(({ needs, type }) => needs === "required" && type !== "OTP")
+  const format = header?.format ?? (header?.names ? "TEXT" : null)
+  const [body, setBody] = useState(() => guesses(names, card, lead))
+  const [top, setTop] = useState(() => (format === "TEXT" ? guesses(header.names ?? [], card, lead) : {}))
+  const [links, setLinks] = useState({})
+  const params = useMemo(() => ({
+    body: names.map((name) => body[name]),
+    ...(template.parameter_format === "NAMED" && { body }),
+    ...(format === "TEXT" && header.names?.length && { header: template.parameter_format === "NAMED" ? top : header.names.map((name) => top[name]) }),
+    ...(format && format !== "TEXT" && { header: format === "LOCATION" ? top : top.media_id ? { media_id: top.media_id } : null }),
+    ...(buttons.length && { buttons: buttons.map(({ index }) => ({ index, value: links[index] ?? "" })) }),
+  }), [body, top, links])
+  const [asked, setAsked] = useState(params)
+  const timer = useRef()
+  useEffect(() => { timer.current = setTimeout(() => setAsked(params), 250); return () => clearTimeout(timer.current) }, [params])
+  const preview = useQuery(`template:${template.id}:${JSON.stringify(asked)}`, () => rpc("preview_template", { template_id: template.id, params: asked }))
+  const last = useRef(null)
+  if (preview.data) last.current = preview.data
+  const seen = preview.data ?? last.current
+  const isReady = seen && asked === params && preview.data && !seen.problem && !seen.missing.length
+  const message = { kind: "template", template: template.name, language: template.language, params }
+  const text = seen ? [seen.header, seen.body, seen.footer].filter((part) => typeof part === "string").join("\n") : ""
+  const input = (label, value, onInput, rest = {}) => html`<${Field} label=${label}>${(props) => html`<input ...${props} ...${rest} value=${value ?? ""} onInput=${(event) => onInput(event.target.value)} />`}<//>`
+  return html`<div class="template-form">
+    <div class="stack">
+      ${format === "TEXT" && (header.names ?? []).map((name) => input(t("headerValue", { name }), top[name], (value) => setTop({ ...top, [name]: value }), { maxlength: 60 }))}
+      ${["IMAGE", "VIDEO", "DOCUMENT"].includes(format) && html`<${FileField} kind=${format.toLowerCase()} conversation=${card.id} value=${top.media_id} onChange=${(media) => setTop({ media_id: media })} />`}
+      ${format === "LOCATION" && ["latitude", "longitude", "name", "address"].map((name) => input(t(`place_${name}`), top[name], (value) => setTop({ ...top, [name]: value })))}
+      ${names.map((name) => input(t("bodyValue", { name }), body[name], (value) => setBody({ ...body, [name]: value }), { maxlength: 1024 }))}
+      ${buttons.map(({ index }) => input(t("buttonValue", { n: index + 1 }), links[index], (value) => setLinks({ ...links, [index]: value })))}
+      ${!names.length && !buttons.length && (!format || (format === "TEXT" && !header.names?.length)) && html`<p class="soft">${t("noValues")}</p>`}
+    </div>
+    <div class="stack tight"><h3>${t("preview")}</h3>
+      <div class="template-preview"><div class="bubble out"> ${seen ? html`
+        ${typeof seen.header === "string" ? html`<strong class="wrap" dir="auto">${seen.header}</strong>` : seen.header && html`<div class="file-state"><${Icon} name="Image" />${seen.header.format.toLowerCase()}</div>`}
+        <${Rich} text=${seen.body} />${seen.footer && html`<p class="soft small wrap" dir="auto">${seen.footer}</p>`}
+        ${seen.buttons.length > 0 && html`<ul class="choices">${seen.buttons.map((button) => html`<li><bdi class="wrap">${button.text}</bdi></li>`)}</ul>`}` : "…"}</div></div>
+      ${seen?.missing.length > 0 ? html`<p class="small soft">${t("fillAll")}</p>` : seen?.problem && html`<${Notice} kind="warn">${seen.problem}<//>`}
+      ${preview.problem && html`<${Notice} kind="bad">${preview.problem.words}<//>`}
+      <p class="small"><${Cost} conversation=${card.id} message=${{ kind: "template", template: template.name, language: template.language }} windowEnds=${card.window_expires_at} /></p></div>
+  </div>
+  <div class="actions"><${Button} icon="ArrowLeft" onClick=${onBack}>${t("back")}<//>
+    <${Button} icon="CalendarClock" disabled=${!isReady} onClick=${async () => { if (await schedule(card.id, message).catch(complain)) close() }}>${t("later")}<//>
+    <${Button} kind="primary" icon="Send" disabled=${!isReady} onClick=${() => close({ message, text })}>${t("sendTemplate")}<//></div>`
+}
