@@ -19,13 +19,13 @@ install: $(STAMP) $(VENDOR) ## Make .venv with everything the embedded stack nee
 
 test: install ## Run the whole test suite (the browser tests want Chromium: root gets Debian's by itself)
 	@$(BIN)/python -m tests.browser.chromium
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: install ## Check style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-bench: install ## Measure what DESIGN.md holds Flow to
-	@$(BIN)/python -m tests.bench
+bench: install ## Measure what DESIGN.md holds Flow to (ARGS=leads for one section)
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 chaos: install ## 100,000 webhooks, 5,000 sends and 20 kills, against a calm day (about a quarter of an hour)
 	@FLOW_CHAOS_WEBHOOKS=100000 FLOW_CHAOS_SENDS=5000 FLOW_CHAOS_KILLS=20 $(BIN)/python -m pytest -o timeout=3600 --durations=1 tests/e2e/test_chaos.py

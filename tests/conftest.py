@@ -1,4 +1,7 @@
-"""What tests stand on: one running stack, one database apart from it, and people to act as."""
+"""What tests stand on: one running stack, one database apart from it, and people to act as.
+
+`make test` runs files side by side, in processes with a stack and a database of their own each.
+"""
 
 import json
 import os
@@ -11,8 +14,15 @@ import pytest
 
 from tests.business import NUMBER, WABA, Business, fresh_org
 from tests.cluster import STATE, Cluster, forget
-from tests.database import LIMITS, Database, Person
+from tests.database import Database, Person
 from tests.local.flow_command import Flow, free_port
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Side by side, files that need a running stack come first, so that nobody waits for them in the end."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        slow = {item.path for item in items if {"stack", "up"} & set(getattr(item, "fixturenames", ()))}
+        items.sort(key=lambda item: item.path not in slow)
 
 
 @dataclass(frozen=True)
@@ -57,25 +67,36 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def dsn(request: pytest.FixtureRequest) -> str:
     """A database with the schema applied, as role postgres: FLOW_TEST_DSN, else one made for this run."""
     if given := os.environ.get("FLOW_TEST_DSN"):
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            pytest.fail("FLOW_TEST_DSN is one database: add -n 0, so that two tests never share it")
         return given
     cluster: Cluster = request.getfixturevalue("cluster")
     return cluster.database("flow", STATE)
 
 
+@pytest.fixture(scope="session")
+def warm(dsn: str) -> Iterator[list[Database]]:
+    """Connections that are free: what a new one reads before it works is most of a small test."""
+    free: list[Database] = []
+    yield free
+    for connection in free:
+        connection.close()
+
+
 @pytest.fixture
-def db(dsn: str) -> Iterator[Database]:
+def db(dsn: str, warm: list[Database]) -> Iterator[Database]:
     """A connection whose work is rolled back."""
-    with Database.connect(dsn, options=LIMITS) as connection:
-        yield connection
-        connection.rollback()
+    connection = Database.borrow(dsn, warm)
+    yield connection
+    connection.give_back(warm)
 
 
 @pytest.fixture
-def other(dsn: str) -> Iterator[Database]:
+def other(dsn: str, warm: list[Database]) -> Iterator[Database]:
     """A second connection, for what two do at once; it sees only what `db` has committed."""
-    with Database.connect(dsn, options=LIMITS) as connection:
-        yield connection
-        connection.rollback()
+    connection = Database.borrow(dsn, warm)
+    yield connection
+    connection.give_back(warm)
 
 
 @pytest.fixture

@@ -9,8 +9,15 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from psycopg.pq import TransactionStatus
 
 LIMITS = "-c lock_timeout=20s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s"
+# What a session leaves behind that no rollback takes back.
+AS_NEW = """
+    reset session authorization; reset all; unlisten *; discard temp; discard sequences;
+    select pg_advisory_unlock_all();
+"""
+ENOUGH = 8  # connections that are kept for the next test
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,25 @@ class Database(psycopg.Connection[tuple[Any, ...]]):
         """Act as the role that runs the migrations."""
         self._act("none", {})
         return self
+
+    @classmethod
+    def borrow(cls, dsn: str, free: list["Database"]) -> "Database":
+        """Give a connection that is free, or a new one."""
+        return free.pop() if free else cls.connect(dsn, options=LIMITS, prepare_threshold=None)
+
+    def give_back(self, free: list["Database"]) -> None:
+        """Undo what was not committed and be free as a new one; closed when at work, or there are enough."""
+        if self.info.transaction_status in (TransactionStatus.ACTIVE, TransactionStatus.UNKNOWN):
+            self.close()
+            return
+        self.rollback()
+        if len(free) >= ENOUGH:
+            self.close()
+            return
+        self.autocommit = True
+        self.execute(AS_NEW)
+        self.autocommit = False
+        free.append(self)
 
     @contextmanager
     def operating(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""`python -m tests.bench.ledger`: the usage page and the close of a month, among a million ledger entries.
+"""`python -m tests.bench ledger`: the usage page and the close of a month, among a million ledger entries.
 
 In a database of its own: time in Postgres alone. Prints, never fails on time.
 """

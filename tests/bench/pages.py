@@ -1,4 +1,4 @@
-"""`python -m tests.bench.pages`: pages, search and changes under row level security, among millions of messages.
+"""`python -m tests.bench pages`: pages, search and changes under row level security, among millions of messages.
 
 In a database of its own: time in Postgres alone, as EXPLAIN ANALYZE tells it. Prints, never fails on time.
 """

@@ -3,8 +3,6 @@
 import hashlib
 import hmac
 import json
-import os
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -15,7 +13,7 @@ from uuid import uuid4
 import httpx
 from dotenv import dotenv_values
 
-from tests.local.flow_command import FLOW, NOT_INHERITED
+from tests.warm import clean_environment, run_flow
 from workers.sandbox.client import SandboxControl, Send
 
 Json = dict[str, Any]
@@ -36,14 +34,10 @@ class Commands:
 
     def __init__(self, stack: RunningStack, folder: Path) -> None:
         self.folder = folder
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
-        self.env = clean | {"FLOW_DATA": str(stack.data)}
+        self.env = clean_environment() | {"FLOW_DATA": str(stack.data)}
 
     def __call__(self, *words: str, stdin: str = "") -> Answer:
-        done = subprocess.run(
-            [FLOW, *words, "--json"],
-            input=stdin, capture_output=True, text=True, timeout=280, cwd=self.folder, env=self.env,
-        )  # fmt: skip
+        done = run_flow([*words, "--json"], self.folder, self.env, stdin)
         answer = json.loads(done.stdout)
         assert isinstance(answer, dict), done.stdout
         return done.returncode, answer, done.stderr

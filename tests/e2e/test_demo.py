@@ -4,7 +4,6 @@ import json
 from uuid import uuid4
 
 import httpx
-import pytest
 
 from tests.e2e.commands import Business, Commands, RunningStack
 
@@ -12,8 +11,8 @@ EVERY_LEAD = ("leads", "stored", "greeted", "delivered", "read", "answered", "re
 KEYS = {"ok", *EVERY_LEAD, "duplicates", "lost", "lead_to_greeting_ms", "seconds"}
 
 
-@pytest.mark.parametrize("leads", [25, 1])
-def test_every_lead_makes_the_whole_trip_exactly_once(flow: Commands, leads: int) -> None:
+def make_the_trip(flow: Commands, leads: int) -> None:
+    """Run the demo with so many leads, and look at what it tells."""
     status, result, progress = flow("demo", "--leads", str(leads))
 
     assert (status, result["ok"]) == (0, True), progress
@@ -22,6 +21,10 @@ def test_every_lead_makes_the_whole_trip_exactly_once(flow: Commands, leads: int
     assert (result["duplicates"], result["lost"]) == (0, 0)
     assert result["lead_to_greeting_ms"]["p95"] <= 5000
     assert "ms" in progress
+
+
+def test_every_lead_makes_the_whole_trip_exactly_once(flow: Commands) -> None:
+    make_the_trip(flow, 25)
 
 
 def test_a_person_who_exists_keeps_the_password_and_gets_a_second_organization(flow: Commands) -> None:
@@ -89,6 +92,7 @@ def test_a_batch_is_queued_in_the_order_given(flow: Commands, org: str, business
     )
 
     status, queued, said = flow("message", "send", "--org", org, "--batch-stdin", stdin=lines)
+    flow.done("whatsapp", "disconnect", "--org", org)  # nobody waits for 1,200 messages to leave
 
     assert status == 0, said
     assert len(set(queued["message_ids"])) == 1200
@@ -182,3 +186,8 @@ def test_an_unknown_organization_is_refused(flow: Commands) -> None:
 
     assert status == 1
     assert answer["error"]["detail"]
+
+
+def test_a_lead_of_a_later_demo_makes_the_whole_trip_too(flow: Commands) -> None:
+    """Last, as IndiaMART wants some seconds between two calls."""
+    make_the_trip(flow, 1)

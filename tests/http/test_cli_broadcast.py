@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.http.test_cli_ledger import ORG, WRONG_USE, done, gateway, refused, run  # noqa: F401 (a fixture)
+from tests.http.ledger_commands import ORG, WRONG_USE, done, refused, run
 
 BROADCAST = str(uuid4())
 ONE = ["--org", ORG, "--broadcast", BROADCAST]
@@ -36,14 +36,14 @@ ASKED = [
 
 
 @pytest.mark.parametrize(("args", "name", "given", "answer"), ASKED)
-def test_a_command_asks_one_function_and_prints_its_answer(gateway, args, name, given, answer):  # noqa: F811
+def test_a_command_asks_one_function_and_prints_its_answer(gateway, args, name, given, answer):
     gateway.answer(name, answer)
 
     assert done("broadcast", *args) == answer
     assert gateway.asked == [(name, given)]
 
 
-def test_people_read_where_a_broadcast_stands_and_what_one_would_cost(gateway):  # noqa: F811
+def test_people_read_where_a_broadcast_stands_and_what_one_would_cost(gateway):
     gateway.answer("broadcasts", {"broadcasts": [SHOWN]}, {"broadcasts": []})
     gateway.answer("preview_broadcast", PREVIEW)
     gateway.answer("steer_broadcast", SHOWN)
@@ -58,7 +58,7 @@ def test_people_read_where_a_broadcast_stands_and_what_one_would_cost(gateway): 
     assert run("broadcast", "cancel", *ONE).stdout == "The broadcast 'Diwali' is cancelled.\n"
 
 
-def test_a_refusal_of_the_database_keeps_its_words(gateway):  # noqa: F811
+def test_a_refusal_of_the_database_keeps_its_words(gateway):
     gateway.refuse("steer_broadcast", "The broadcast is done", "broadcast_done", status=409)
 
     assert refused("broadcast", "start", *ONE) == {
@@ -67,6 +67,6 @@ def test_a_refusal_of_the_database_keeps_its_words(gateway):  # noqa: F811
     }
 
 
-def test_an_instant_that_is_none_is_wrong_use(gateway):  # noqa: F811
+def test_an_instant_that_is_none_is_wrong_use(gateway):
     assert run("broadcast", "start", *ONE, "--at", "soon").exit_code == WRONG_USE
     assert gateway.asked == []

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 FLOW = Path(sys.executable).with_name("flow")
+ROWS = 8
 NOT_INHERITED = ("SUPABASE_", "FLOW_", "META_", "INDIAMART_", "GOOGLE_", "RAZORPAY_")
 
 
@@ -46,9 +47,13 @@ class Flow:
 
 
 def free_port() -> int:
-    """The first of five free ports outside the range that the system hands out by itself."""
+    """The first of five free ports outside the range that the system hands out by itself.
+
+    Others may look before anybody listens: test processes that run side by side look in rows of their own.
+    """
+    row = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % ROWS
     while True:
-        port = random.SystemRandom().randrange(10_000, 30_000, 10)
+        port = random.SystemRandom().randrange(10_000 + 10 * row, 30_000, 10 * ROWS)
         sockets = [socket.socket() for _ in range(5)]
         try:
             for offset, probe in enumerate(sockets):

@@ -1,27 +1,30 @@
-"""Businesses that last, so that many can work at once."""
+"""Businesses that last, so that many can work at once; and such that pay."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import psycopg
 import pytest
 
 from tests.business import Business, fresh_org
-from tests.database import LIMITS, Database
+from tests.database import Database
+from tests.sql.ledger import plan
+from tests.sql.money import bill
+from tests.sql.wallets import top_up
 
 
 @pytest.fixture
-def connect(dsn: str) -> Iterator[Callable[[], Database]]:
+def connect(dsn: str, warm: list[Database]) -> Iterator[Callable[[], Database]]:
     """Opens connections of their own, each statement committed at once."""
     opened: list[Database] = []
 
     def make() -> Database:
-        opened.append(Database.connect(dsn, options=LIMITS, autocommit=True))
+        opened.append(Database.borrow(dsn, warm))
+        opened[-1].autocommit = True
         return opened[-1]
 
     yield make
     for connection in opened:
-        connection.close()
+        connection.give_back(warm)
 
 
 @pytest.fixture
@@ -37,10 +40,24 @@ def lasting(connect: Callable[[], Database]) -> Iterator[Callable[..., Business]
 
     yield make
     for business in made:
-        with psycopg.connect(business.db.info.dsn, password=business.db.info.password, autocommit=True) as db:
-            db.execute("select worker.disconnect_whatsapp(%s)", [business.org_id])
-            db.execute(
-                "update private.send_lanes set lease = null, next_at = null where org_id = %s",
-                [business.org_id],
-            )
-            db.execute("delete from private.signals where org_id = %s", [business.org_id])
+        db = connect()  # its own may have been killed
+        db.execute("select worker.disconnect_whatsapp(%s)", [business.org_id])
+        db.execute(
+            "update private.send_lanes set lease = null, next_at = null where org_id = %s", [business.org_id]
+        )
+        db.execute("delete from private.signals where org_id = %s", [business.org_id])
+
+
+@pytest.fixture
+def billed(business: Business) -> Business:
+    """A business with the plan of the ledger's tests."""
+    plan(business)
+    return business
+
+
+@pytest.fixture
+def prepaid(business: Business) -> Business:
+    """A business that has paid 10 rupees in advance, and for which Flow pays Meta."""
+    bill(business, per_message="0.10")
+    top_up(business, "10")
+    return business

@@ -11,18 +11,30 @@ from tests.database import LIMITS, Database
 from tests.sql.test_meta_order import events_of, in_posts
 
 
-@pytest.fixture
-def db(dsn: str) -> Iterator[Database]:
-    """A connection with one picture of the database, rolled back."""
+@pytest.fixture(scope="module")
+def lively(dsn: str) -> Iterator[Business]:
+    """A business with a lively history, on a connection with one picture of the database; rolled back."""
     with Database.connect(dsn, options=LIMITS) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        yield connection
+        yield a_lively_history(connection)
         connection.rollback()
 
 
 @pytest.fixture
-def business(db: Database) -> Business:
-    """A business with a lively history: two of them share the posts, one is looked at."""
+def db(lively: Business) -> Iterator[Database]:
+    """The connection of the lively business; what a test does is rolled back to its history."""
+    with lively.db.transaction(force_rollback=True):
+        yield lively.db
+
+
+@pytest.fixture
+def business(lively: Business, db: Database) -> Business:
+    """The business with a lively history."""
+    return lively
+
+
+def a_lively_history(db: Database) -> Business:
+    """Two businesses share the posts, one is looked at."""
     chance = random.Random(7)  # noqa: S311
     businesses = [Business(db, fresh_org(db, name)) for name in ("One", "Two")]
     events = []

@@ -1,8 +1,8 @@
 """What messages cost, summed up for people: by every dimension the same whole as the ledger's, at any moment."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from tests.business import Business, Json, call, fresh_org, status, text
-from tests.database import Database, Person
+from tests.database import LIMITS, Database, Person
 from tests.sql.money import (
     CBP,
     FREE_ENTRY,
@@ -175,20 +175,49 @@ class Month:
         )
 
 
+@pytest.fixture(scope="module")
+def prepared(dsn: str) -> Iterator[Month]:
+    """The month that runs, made once for all tests."""
+    with Database.connect(dsn, options=LIMITS, prepare_threshold=None) as db:
+        yield a_month(db)
+        db.rollback()
+
+
 @pytest.fixture
-def everything(db: Database, member: Callable[..., Person], person: Callable[..., Person]) -> Month:
+def db(prepared: Month) -> Iterator[Database]:
+    """The connection of the month; what a test does is rolled back to it."""
+    with prepared.db.transaction(force_rollback=True):
+        yield prepared.db
+
+
+@pytest.fixture
+def everything(prepared: Month, db: Database) -> Month:
     """The month that runs."""
+    leads = {source: list(ids) for source, ids in prepared.leads.items()}
+    return replace(prepared, sources=dict(prepared.sources), leads=leads, wamids=dict(prepared.wamids))
+
+
+def joined(db: Database, org_id: UUID, name: str, role: str) -> Person:
+    """Somebody who signed in and works there."""
+    who = Person(uuid4(), f"{name}.{uuid4().hex[:10]}@example.test")
+    db.execute(
+        "insert into auth.users (id, email, raw_user_meta_data) values (%s, %s, %s)",
+        [who.id, who.email, json.dumps({"name": name})],
+    )
+    db.execute(
+        "insert into public.memberships (org_id, user_id, role) values (%s, %s, %s)", [org_id, who.id, role]
+    )
+    return who
+
+
+def a_month(db: Database) -> Month:
+    """Make the month."""
     org_id = fresh_org(db)
     one = Business(db, org_id)
     two = Business(db, org_id)
     db.execute("update public.whatsapp_numbers set display_phone = '+91 2' where id = %s", [two.number_id])
-    made = Month(
-        one,
-        two,
-        member(org_id, "agent", person("Anil")),
-        member(org_id, "admin", person("Beena")),
-        this_month(db),
-    )
+    anil, beena = joined(db, org_id, "Anil", "agent"), joined(db, org_id, "Beena", "admin")
+    made = Month(one, two, anil, beena, this_month(db))
     for name in ("IndiaMART", "Fair"):
         made.sources[name] = db.value(
             "insert into public.lead_sources (org_id, kind, name) values (%s, 'upload', %s) returning id",
