@@ -8,7 +8,7 @@ comment on table private.wakeups is 'One row a job: when it was last asked to ru
 comment on column private.wakeups.job is 'The job: /jobs/<name>.';
 comment on column private.wakeups.asked_at is 'The last wake-up.';
 alter table private.wakeups enable row level security;
-insert into private.wakeups (job) values ('dispatch'), ('indiamart'), ('templates'), ('media'), ('health'), ('cleanup'), ('reconcile'), ('imports');
+insert into private.wakeups (job) values ('dispatch'), ('indiamart'), ('templates'), ('media'), ('health'), ('cleanup'), ('reconcile'), ('imports'), ('sheets');
 
 create function private.set_secret(name text, secret text, description text) returns void
   language plpgsql volatile security definer set search_path = ''
@@ -139,6 +139,12 @@ begin
               where s.kind = 'indiamart' and s.is_active and s.credential_id is not null
                 and (s.lease_run is null and coalesce(s.next_allowed_at, '-infinity') <= now() or s.lease_expires_at <= now())) then
     perform private.wake('indiamart', interval '5 seconds');
+  end if;
+  if exists (select from public.lead_sources s
+              where s.kind = 'sheet' and s.is_active and s.disconnected_at is null
+                and (s.lease_run is null and coalesce(s.next_allowed_at, '-infinity') <= now() and (s.requested_at is not null or s.state in ('ok', 'rate_limited', 'failing'))
+                     or s.lease_expires_at <= now())) then
+    perform private.wake('sheets', interval '30 seconds');
   end if;
   perform private.wake_templates();
   perform private.wake_media();

@@ -47,6 +47,7 @@ JOBS: dict[str, Job] = {
     "indiamart": _from("workers.indiamart.job", "run_syncs"),
     "media": _from("workers.media.job", "run"),
     "reconcile": _from("workers.meta.analytics", "run"),
+    "sheets": _from("workers.sheets.polling", "run"),
     "sweep": _sweep,
     "templates": _from("workers.meta.templates", "run"),
 }

@@ -49,6 +49,7 @@ _WEB_URLS = (
     "indiamart_url",
     "google_sheets_url",
     "google_drive_url",
+    "google_token_url",
     "razorpay_url",
 )
 _SHORTEST_JOB_SECRET = 16
@@ -123,6 +124,13 @@ class Settings(BaseSettings):
 
     google_sheets_url: str = "https://sheets.googleapis.com"
     google_drive_url: str = "https://www.googleapis.com"
+    google_token_url: str = "https://oauth2.googleapis.com/token"  # noqa: S105 (an address)
+    google_service_account_email: str | None = Field(
+        None, description="copy client_email from the service account's JSON key: sheets are shared with it"
+    )
+    google_service_account_key: SecretStr | None = Field(
+        None, description="copy private_key from the service account's JSON key"
+    )
 
     razorpay_url: str = "https://api.razorpay.com"
     razorpay_key_id: str | None = Field(None, description="copy it from Razorpay's dashboard (API keys)")

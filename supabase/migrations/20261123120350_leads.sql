@@ -54,7 +54,8 @@ create table public.lead_sources (
   foreign key (org_id, credential_id) references private.credentials (org_id, id) on delete set null (credential_id),
   constraint source_kind_is_known check (kind in ('indiamart', 'sheet', 'upload', 'manual', 'form', 'whatsapp', 'api')),
   constraint source_state_is_known check (
-    state in ('ok', 'rate_limited', 'blocked', 'key_rejected', 'key_unreadable', 'bad_request', 'failing', 'disconnected')),
+    state in ('ok', 'rate_limited', 'blocked', 'key_rejected', 'key_unreadable', 'bad_request', 'failing', 'disconnected',
+              'access_lost', 'needs_mapping', 'header_changed', 'too_large')),
   constraint source_base_url_is_loopback check (
     base_url ~ '^https?://(localhost|127\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}|\[::1\])(:[0-9]{1,5})?$'),
   constraint source_lease_has_an_end check ((lease_run is null) = (lease_expires_at is null))

@@ -51,14 +51,14 @@ create table public.lead_imports (
 comment on table public.lead_imports is 'Files of leads that somebody uploaded, what was found in them and what became of their rows.';
 comment on column public.lead_imports.org_id is 'The organization.';
 comment on column public.lead_imports.id is 'Flow''s id of the import.';
-comment on column public.lead_imports.source_id is 'The organization''s one source of kind upload: a person who stands in two files is known in the second.';
+comment on column public.lead_imports.source_id is 'The organization''s one source of kind upload, so that a person who stands in two files is known in the second; or a sheet (831_sheet_sources.sql), each by itself.';
 comment on column public.lead_imports.filename is 'As the sender named it; never part of path.';
 comment on column public.lead_imports.bytes is 'Size of the file.';
 comment on column public.lead_imports.sha256 is 'SHA-256 of the file in hex: the same file again asks first.';
 comment on column public.lead_imports.path is 'Name of the object in the bucket "imports".';
 comment on column public.lead_imports.status is
   'uploaded: to be read. read: a person is to confirm the mapping. ready, running: being stored, or checked. done, failed, cancelled: over. undoing, undone: taken back.';
-comment on column public.lead_imports.created_by is 'The member; null for an operator.';
+comment on column public.lead_imports.created_by is 'The member; null for an operator, and for what Flow read from a sheet.';
 comment on column public.lead_imports.created_at is 'When the upload began.';
 comment on column public.lead_imports.choices is 'What a person chose against what was detected: {sheet, encoding, delimiter, header_row}.';
 comment on column public.lead_imports.reading is

@@ -88,6 +88,7 @@ begin
     values (v_import.org_id, v_import.reading ->> 'fingerprint', v_mapping, auth.uid())
     on conflict (org_id, fingerprint) do update set mapping = excluded.mapping, used_by = excluded.used_by, used_at = now();
     if not v_import.is_check then
+      perform private.keep_sheet_mapping(v_import);
       perform private.audit(v_import.org_id, 'import.started', 'lead_import', v_import.id::text, jsonb_build_object('greet', v_import.greet));
     end if;
   elsif change_import.wish = 'cancel' then

@@ -115,7 +115,10 @@ begin
   update public.lead_imports i
      set status = 'read', reading = record_import_reading.reading, rows_total = (record_import_reading.reading ->> 'rows')::int,
          next_at = null, lease = null, attempts = 0
-   where i.org_id = v_import.org_id and i.id = v_import.id and i.status = 'uploaded';
+   where i.org_id = v_import.org_id and i.id = v_import.id and i.status = 'uploaded' returning i.* into v_import;
+  if found then
+    perform private.go_on_with_sheet(v_import);
+  end if;
   return '{}';
 end;
 $$;

@@ -45,3 +45,18 @@ def plant_intake(db: Database, org_id: UUID, ids: dict[str, Any]) -> dict[str, A
         db.execute(query, given)
     made.pop("form_source")
     return made
+
+
+def plant_sheet(db: Database, org_id: UUID) -> dict[str, Any]:
+    """Put a sheet; its id."""
+    planted = db.value(
+        "insert into public.lead_sources (org_id, kind, name) values (%s, 'sheet', 'S') returning id", org_id
+    )
+    db.execute(
+        """
+        insert into public.sheet_sources (org_id, source_id, spreadsheet_id, gid, tab)
+        values (%(org)s, %(sheet)s, replace(%(org)s::text, '-', ''), 1, 'T')
+        """,
+        {"org": org_id, "sheet": planted},
+    )
+    return {"sheet_id": planted}

@@ -40,6 +40,7 @@ AGENTS = {
     "close_lead", "reopen_lead", "set_lead_value", "set_lead_fields", "tag_lead", "board", "lead_list", "save_view", "delete_view", "search_leads",
     "bulk_leads", "undo_bulk", "lead_timeline",
     "conversation_cost",
+    "sheets", "sync_sheet",
 }  # fmt: skip
 ADMINS = {
     "rename_organization", "invite_member", "revoke_invitation", "set_member_role", "remove_member",
@@ -56,6 +57,7 @@ ADMINS = {
     "save_lead_field", "order_lead_fields", "save_tag", "delete_tag",
     "create_api_key", "rotate_api_key", "revoke_api_key", "save_enquiry_form", "move_enquiry_form",
     "suppressed_people",
+    "begin_sheet", "set_sheet", "forget_sheet_mapping",
 }  # fmt: skip
 OWNERS = {
     "transfer_ownership", "set_spending_caps",

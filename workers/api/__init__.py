@@ -6,7 +6,7 @@ each registers its actions on the one blueprint.
 
 from __future__ import annotations
 
-from workers.api import imports, indiamart, leads, media, signup, statements, templates, v1, whatsapp
+from workers.api import imports, indiamart, leads, media, sheets, signup, statements, templates, v1, whatsapp
 from workers.api.asking import bp
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "indiamart",
     "leads",
     "media",
+    "sheets",
     "signup",
     "statements",
     "templates",

@@ -27,6 +27,7 @@ COMMANDS = {
     "lead": "lead",
     "apikey": "apikey",
     "import": "imports",
+    "sheet": "sheet",
     "message": "message",
     "indiamart": "indiamart",
     "replay": "events",

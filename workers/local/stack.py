@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from dotenv import dotenv_values
 from pydantic import BaseModel, Field
 
@@ -25,6 +27,15 @@ def _long_secret() -> str:
     return secrets.token_urlsafe(48)
 
 
+def _private_key() -> str:
+    """Make a service account's key, in one line as Google's JSON has it."""
+    made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = made.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return pem.decode().replace("\n", "\\n")
+
+
 class StackFile(BaseModel):
     """`stack.json`: what is decided once for a data directory. Keys that are new to it are made and added."""
 
@@ -37,6 +48,7 @@ class StackFile(BaseModel):
     storage_password: str = Field(default_factory=_secret)
     jwt_secret: str = Field(default_factory=_long_secret)
     google_secret: str = Field(default_factory=_secret)
+    google_service_key: str = Field(default_factory=_private_key)
     publishable_key: str = Field(default_factory=lambda: "sb_publishable_" + secrets.token_hex(16))
     secret_key: str = Field(default_factory=lambda: "sb_secret_" + secrets.token_hex(16))
     job_secret: str = Field(default_factory=_secret)
@@ -130,6 +142,9 @@ class Stack:
             "INDIAMART_URL": sandbox,
             "GOOGLE_SHEETS_URL": sandbox,
             "GOOGLE_DRIVE_URL": sandbox,
+            "GOOGLE_TOKEN_URL": f"{sandbox}/token",
+            "GOOGLE_SERVICE_ACCOUNT_EMAIL": "flow@sandbox.iam.gserviceaccount.com",
+            "GOOGLE_SERVICE_ACCOUNT_KEY": self.file.google_service_key,
             "RAZORPAY_URL": sandbox,
             "RAZORPAY_KEY_ID": "rzp_test_sandbox",
             "RAZORPAY_KEY_SECRET": self.file.razorpay_key_secret,
