@@ -136,7 +136,7 @@ def test_indiamart_is_connected_fetches_and_is_let_go(shop, window):
 def test_quiet_hours_and_consent_words_are_kept(shop, window):
     owner = window(shop.owner)
     owner.go("/settings/messaging")
-    owner.page.get_by_label("From").fill("21:00")
+    owner.page.get_by_label("From", exact=True).fill("21:00")
     owner.page.get_by_label("To", exact=True).fill("08:30")
     owner.page.get_by_role("button", name="Save").first.click()
     expect(owner.page.get_by_text("Saved")).to_be_visible()
@@ -146,7 +146,7 @@ def test_quiet_hours_and_consent_words_are_kept(shop, window):
 
     owner.page.reload()
 
-    expect(owner.page.get_by_label("From")).to_have_value("21:00")
+    expect(owner.page.get_by_label("From", exact=True)).to_have_value("21:00")
     expect(owner.page.get_by_label("More words that stop messages")).to_have_value(re.compile("बस करो"))
 
 
@@ -161,7 +161,9 @@ def test_getting_started_reads_what_is_there(shop, window):
     expect(owner.page.get_by_text("2 of 4 steps done")).to_be_visible()
 
 
-SECTIONS = ("organization", "team", "whatsapp", "messaging", "indiamart")
+SECTIONS = (
+    "organization", "team", "whatsapp", "messaging", "indiamart", "sheets", "forms", "keys",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(("theme", "lang"), [("light", "hi"), ("dark", "en")])
@@ -173,3 +175,64 @@ def test_settings_are_accessible_and_fit_a_phone(shop, window, theme, lang):
         expect(opened.page.locator(".skeleton")).to_have_count(0)
         assert opened.axe() == [], path
         assert opened.overflows() == [], path
+
+
+def test_an_api_key_is_shown_once_rotated_and_revoked(shop, window):
+    owner = window(shop.owner)
+    page = owner.page
+    owner.go("/settings/keys")
+    page.get_by_label("What will use it?").fill("Website")
+    page.get_by_role("button", name="Make a key").click()
+    key = page.get_by_label("The key").input_value()
+    headers = {"Authorization": f"Bearer {key}"}
+    post = page.request.post("/api/v1/leads", data={"phone": f"+{shop.new_phone()}"}, headers=headers)
+    assert post.status == 201
+
+    page.reload()
+    expect(page.get_by_text(f"…{key[-4:]}")).to_be_visible()
+    assert key not in page.content()
+    page.get_by_role("button", name="Revoke").click()
+    page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+
+    expect(page.get_by_text("Revoked").first).to_be_visible()
+    again = page.request.post("/api/v1/leads", data={"phone": f"+{shop.new_phone()}"}, headers=headers)
+    assert again.status == 401
+
+
+def test_a_form_is_made_and_takes_an_enquiry(shop, window):
+    owner = window(shop.owner)
+    owner.go("/settings/forms")
+    owner.page.get_by_role("button", name="New form").click()
+    owner.page.get_by_label("Heading").fill("Ask for a price")
+    owner.page.get_by_label("Products to choose from").fill("Pump\nValve")
+    owner.page.get_by_role("button", name="Save").click()
+    address = owner.page.get_by_label("Address of the form").input_value()
+
+    visitor = window(size="phone")
+    visitor.go(address)
+    visitor.page.get_by_label("Your name").fill("Meena <b>")
+    visitor.page.get_by_label("Mobile number").fill("98100 00011")
+    visitor.page.get_by_label("What are you looking for?").select_option("Valve")
+    assert visitor.axe() == []
+    assert visitor.overflows() == []
+    visitor.page.wait_for_timeout(2100)  # faster is taken for a program
+    visitor.page.get_by_role("button", name="Send enquiry").click()
+
+    expect(visitor.page.get_by_role("heading", name="Thank you")).to_be_visible()
+    found = "select product from public.leads where org_id = %s and source_kind = 'form'"
+    assert shop.db.value(found, shop.org) == "Valve"
+
+
+def test_a_sheet_is_connected_and_its_state_is_shown(shop, window):
+    file = uuid4().hex + "_sheet"
+    tab = {"gid": 5, "title": "T", "rows": [["Name", "Mobile"], ["A", "9810000011"]]}
+    put = {"id": file, "name": "Enquiries", "owner": shop.owner, "tabs": [tab]}
+    owner = window(shop.owner)
+    owner.page.request.post(f"{shop.stack.sandbox_url}/_sandbox/google/sheets", data=put)
+    owner.go("/settings/sheets")
+
+    link = f"https://docs.google.com/spreadsheets/d/{file}/edit#gid=5"
+    owner.page.get_by_label("2. Paste its link").fill(link)
+    owner.page.get_by_role("button", name="Connect sheet").click()
+
+    expect(owner.page.get_by_role("heading", name="Enquiries · T")).to_be_visible()

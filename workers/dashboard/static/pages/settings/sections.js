@@ -5,4 +5,7 @@ export const sections = [
   { key: "whatsapp", icon: "MessageCircle", load: () => import("./whatsapp.js") },
   { key: "messaging", icon: "Send", load: () => import("./messaging.js"), needs: "admin" },
   { key: "indiamart", icon: "Store", load: () => import("./indiamart.js") },
+  { key: "sheets", icon: "FileSpreadsheet", load: () => import("./sheets.js") },
+  { key: "forms", icon: "ClipboardList", load: () => import("./forms.js") },
+  { key: "keys", icon: "KeyRound", load: () => import("./keys.js"), needs: "admin" },
 ]
