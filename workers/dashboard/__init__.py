@@ -134,10 +134,10 @@ def static(version: str, path: str) -> Response:
     asset = assets.files.get(path)
     if version != assets.version or asset is None:
         abort(404)
-    is_packed = asset.packed is not None and request.accept_encodings["gzip"] > 0
-    response = Response(asset.packed if is_packed else asset.content, mimetype=asset.mime_type)
-    if is_packed:
-        response.headers["Content-Encoding"] = "gzip"
+    encoding = next((name for name in asset.packed if request.accept_encodings[name] > 0), None)
+    response = Response(asset.packed[encoding] if encoding else asset.content, mimetype=asset.mime_type)
+    if encoding:
+        response.headers["Content-Encoding"] = encoding
     response.headers["Vary"] = "Accept-Encoding"
     response.headers["Cache-Control"] = _FOREVER
     return response

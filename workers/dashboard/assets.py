@@ -1,4 +1,7 @@
-"""The dashboard's files, read once and packed; their version is a digest of all of them."""
+"""The dashboard's files, read once and packed; their version is a digest of all of them.
+
+Packing takes most of a second at the first request of a process, and a sixth off what every phone loads.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,10 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+
+import brotli
 
 FOLDER = Path(__file__).parent / "static"
 TYPES: Mapping[str, str] = {
@@ -25,18 +31,23 @@ _LOOK_AGAIN = 1.0
 
 @dataclass(frozen=True)
 class Asset:
-    """One file: its bytes, and the same packed by gzip where that is smaller."""
+    """One file: its bytes, and the same packed by encoding, the best first; what does not shrink stays."""
 
     content: bytes
-    packed: bytes | None
+    packed: Mapping[str, bytes]
     mime_type: str
 
     @classmethod
     def read(cls, file: Path) -> Asset:
         """Read a file of one of TYPES."""
         content = file.read_bytes()
-        packed = gzip.compress(content, 9, mtime=0)
-        return cls(content, packed if len(packed) < len(content) else None, TYPES[file.suffix])
+        return cls(content, _packed(content), TYPES[file.suffix])
+
+
+@lru_cache(maxsize=1024)
+def _packed(content: bytes) -> Mapping[str, bytes]:
+    made = {"br": brotli.compress(content, quality=11), "gzip": gzip.compress(content, 9, mtime=0)}
+    return {encoding: packed for encoding, packed in made.items() if len(packed) < len(content)}
 
 
 @dataclass(frozen=True)
