@@ -161,3 +161,12 @@ def test_metas_script_runs_on_one_page_only_which_knows_no_key(client):
     assert of_policy(page, "frame-ancestors") == "'none'"
     assert "sb_publishable" not in page.text
     assert "facebook" not in client.get("/").headers["Content-Security-Policy"]
+
+
+def test_without_its_packages_the_dashboard_says_what_to_do(client, monkeypatch, tmp_path):
+    monkeypatch.setattr("workers.dashboard._assets", Assets(tmp_path))
+
+    reply = client.get("/")
+
+    assert reply.status_code == 503
+    assert "make install" in reply.json["message"]

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, abort, render_template, request, url_for
 
 from workers.dashboard.assets import Assets
+from workers.errors import Unavailable
 from workers.runtime import current
 from workers.settings import Settings
 
@@ -20,6 +21,7 @@ bp = Blueprint("dashboard", __name__, template_folder="templates")
 
 BASIC_STYLES = ("css/alone.css", "css/base.css", "css/frame.css", "css/tokens.css", "css/ui.css")
 FACEBOOK = "https://*.facebook.com"
+VENDOR = "vendor/vendor.js"
 PAGES = frozenset({"inbox", "leads", "settings", "sign-in", "start", "usage", "welcome"})
 """The first part of each address that is a page; what the browser's router knows."""
 
@@ -62,6 +64,8 @@ def shell(page: str = "", _rest: str = "") -> Response:
         abort(404)
     settings = current().settings
     assets = _assets.now()
+    if VENDOR not in assets.files:
+        raise Unavailable("The dashboard's packages are missing: run `make install`.", detail="not_bundled")
     response = Response(
         render_template(
             "shell.html",
