@@ -39,3 +39,43 @@ def test_signing_in_has_nothing_serious_for_axe_in_either_theme_or_language(wind
             expect(opened.page.locator("h1")).to_be_visible()
             assert opened.axe() == []
             assert opened.overflows() == []
+
+
+def test_the_dashboard_opens_without_a_line_and_says_so(shop, window):
+    opened = window(shop.owner)
+    opened.go("/usage")
+    expect(opened.page.get_by_role("heading", name="Usage")).to_be_visible()
+    opened.page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
+    opened.page.reload()  # now the worker is in charge, and keeps what is loaded
+    expect(opened.page.get_by_role("heading", name="Usage")).to_be_visible()
+    opened.expect_fault(".")
+
+    opened.page.context.set_offline(True)
+    opened.page.reload()
+    expect(opened.page.get_by_role("heading", name="No connection")).to_be_visible()
+
+    opened.page.context.set_offline(False)
+    expect(opened.page.get_by_role("heading", name="Usage")).to_be_visible()
+
+
+def test_the_service_worker_keeps_files_and_no_data(shop, window):
+    opened = window(shop.owner)
+    opened.go("/usage")
+    expect(opened.page.get_by_role("heading", name="Usage")).to_be_visible()
+    opened.page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
+    opened.page.reload()
+    expect(opened.page.get_by_role("heading", name="Usage")).to_be_visible()
+
+    kept = opened.page.evaluate(
+        """async () => {
+             const urls = []
+             for (const name of await caches.keys()) {
+               const cache = await caches.open(name)
+               for (const request of await cache.keys()) urls.push(new URL(request.url).pathname)
+             }
+             return urls
+           }"""
+    )
+
+    assert "/" in kept
+    assert [path for path in kept if path != "/" and not path.startswith("/static/")] == []

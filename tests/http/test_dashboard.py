@@ -113,6 +113,8 @@ def test_a_browser_set_to_hindi_gets_hindi(client):
 
 
 def test_the_dashboard_is_installable(client):
+    worker = client.get("/sw.js")
+    assert (worker.status_code, worker.headers["Cache-Control"]) == (200, "no-cache")
     manifest = client.get("/manifest.webmanifest")
 
     assert manifest.json["display"] == "standalone"

@@ -219,10 +219,10 @@ def test_filters_say_what_they_say(
 def test_open_conversation_is_one_with_the_leads_person(
     db: Database, business: Business, member: Callable[..., Person]
 ) -> None:
-    business.hear(text("wamid.1", "Hi"), name="Asha")
     source = db.value("select private.own_source(%s, 'manual')", business.org_id)
     item = [{"external_id": "1", "person": {"phone": "+919810000011"}, "raw": {}}]
     db.value("select private.store_leads(%s, %s, %s)", business.org_id, source, json.dumps(item))
+    business.hear(text("wamid.1", "Hi"), name="Asha")
     db.as_person(member(business.org_id))
 
     (card,) = db.value("select public.lead_list(%s, '{\"has_open_conversation\": true}')", business.org_id)[

@@ -264,7 +264,7 @@ def test_uncertain_text_is_not_sent_again_once_the_window_has_closed(business, d
 
 
 WRONG = [('{"uncertain_text": "always"}', "setting_invalid"), ('{"uncertain_text": null}', "setting_invalid"), ('{"send_read_receipts": "no"}', "setting_invalid"),
-         ('{"send_read_receipts": null}', "setting_invalid"), ('{"colour": 1}', "setting_unknown"), ("[]", "setting_unknown"), ("null", "setting_unknown")]  # fmt: skip
+         ('{"send_read_receipts": null}', "setting_invalid"), ('{"leads_from": "some"}', "setting_invalid"), ('{"colour": 1}', "setting_unknown"), ("[]", "setting_unknown"), ("null", "setting_unknown")]  # fmt: skip
 
 
 @pytest.mark.parametrize(("setting", "detail"), WRONG, ids=[s for s, _ in WRONG])
@@ -293,5 +293,6 @@ def test_settings_change_one_by_one_and_are_noted(business, db, member):
         "uncertain_template": "resend_once",
         "uncertain_text": "resend_once",
         "send_read_receipts": False,
+        "leads_from": "everyone",
     }
     assert [r["action"] for r in business.table("public.audit_log")].count("messaging.changed") == 2

@@ -118,6 +118,7 @@ def test_organization_may_keep_its_reading_to_itself_and_then_does_not_show_typi
         "uncertain_template": "resend_once",
         "uncertain_text": "ask_person",
         "send_read_receipts": False,
+        "leads_from": "everyone",
     }
     assert shown == {"shown": False}
     assert claim(db)["signals"] == []

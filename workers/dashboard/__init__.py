@@ -50,7 +50,7 @@ def content_security_policy(settings: Settings) -> str:
             "base-uri 'none'",
             "frame-ancestors 'none'",
             "require-trusted-types-for 'script'",
-            "trusted-types 'none'",
+            "trusted-types flow-worker",
         )
     )
 
@@ -71,7 +71,9 @@ def shell(page: str = "", _rest: str = "") -> Response:
             "shell.html",
             version=assets.version,
             styles=sorted(assets.ending(".css"), key=_weight),
-            modules=[path for path in assets.ending(".js") if not path.startswith(("pages/", "connect/"))],
+            modules=[
+                path for path in assets.ending(".js") if not path.startswith(("pages/", "connect/", "sw"))
+            ],
             supabase_url=str(settings.supabase_url).rstrip("/"),
             publishable_key=settings.secret("supabase_publishable_key"),
             language=_chosen("lang", LANGUAGES) or request.accept_languages.best_match(LANGUAGES) or "en",
@@ -144,6 +146,16 @@ def static(version: str, path: str) -> Response:
         response.headers["Content-Encoding"] = encoding
     response.headers["Vary"] = "Accept-Encoding"
     response.headers["Cache-Control"] = _FOREVER
+    return response
+
+
+@bp.get("/sw.js")
+def service_worker() -> Response:
+    """Give the service worker, whose address keeps it in charge of the whole site; never cached."""
+    asset = _assets.now().files["sw.js"]
+    response = Response(asset.content, mimetype=asset.mime_type)
+    response.headers["Cache-Control"] = "no-cache"
+    response.headers["Content-Security-Policy"] = "default-src 'none'; connect-src 'self'"
     return response
 
 

@@ -1,8 +1,9 @@
 // app.js: the beginning: who is here decides what is shown.
-import { effect, html, render, useEffect, useState } from "./vendor/vendor.js"
+import { effect, html, render, signal, useEffect, useState } from "./vendor/vendor.js"
 import { version } from "./lib/env.js"
+import "./lib/install.js"
 import "./lib/invitation.js"
-import { asProblem } from "./lib/problems.js"
+import { asProblem, Problem } from "./lib/problems.js"
 import { forget } from "./lib/queries.js"
 import { go, match, place } from "./lib/router.js"
 import { isExpired, loadOrganizations, may, org, organizations, person } from "./lib/session.js"
@@ -59,7 +60,7 @@ function App() {
   if (person.value === undefined) return null
   const found = find(place.value.path)
   if (!person.value) return html`<${Page} page=${pages[0]} params=${{}} />`
-  if (organizations.value === undefined) return null
+  if (organizations.value === undefined) return trouble.value && html`<${Empty} icon="WifiOff" title=${trouble.value.words} />`
   if (found?.page.isAlone) return html`<${Page} ...${found} />`
   if (!org.value) return null
   const isRefused = found?.page.needs && !may(found.page.needs)
@@ -85,9 +86,25 @@ effect(() => {
   else if (path === "/" && organizations.value.length) go(HOME, { replace: true })
 })
 
-effect(() => {
-  if (person.value) loadOrganizations().catch((error) => { console.error(asProblem(error).words); setTimeout(() => loadOrganizations().catch(() => {}), 3000) })
-})
+/** Why the organizations are not known yet; asked again until they are. */
+const trouble = signal(null)
+let pause = 1000
+async function learn() {
+  // The client asks several times by itself; people are told before it gives up.
+  const slow = setTimeout(() => { trouble.value = new Problem({ detail: navigator.onLine ? "unavailable" : "offline" }) }, 2500)
+  try {
+    await loadOrganizations()
+    clearTimeout(slow)
+    trouble.value = null
+  } catch (error) {
+    clearTimeout(slow)
+    trouble.value = asProblem(error)
+    pause = Math.min(2 * pause, 30_000)
+    setTimeout(learn, pause)
+  }
+}
+effect(() => { if (person.value) learn() })
+addEventListener("online", () => { if (trouble.value) learn() })
 
 let shownOrg
 effect(() => {
