@@ -156,12 +156,22 @@ end;
 $$;
 comment on function private.sweep is 'Every few seconds: settles uncertain messages, resumes paused numbers, wakes the jobs that have work.';
 
+create function private.tend_leads() returns jsonb
+  language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  return jsonb_build_object('assigned', private.assign_waiting(), 'reminded', private.remind_tasks());
+end;
+$$;
+comment on function private.tend_leads is 'Every two seconds, in a transaction of its own: gives new leads to people, reminds people of tasks.';
+
 create function worker.sweep() returns jsonb
   language sql volatile security definer set search_path = ''
 as $$
+  select private.tend_leads();
   select private.sweep()
 $$;
-comment on function worker.sweep is 'private.sweep, for hosts without pg_cron.';
+comment on function worker.sweep is 'private.tend_leads and private.sweep, for hosts without pg_cron.';
 grant execute on function worker.sweep to service_role;
 
 create function private.clean_up() returns void
@@ -176,6 +186,7 @@ begin
   perform private.clean_imports();
   delete from private.signals s where s.created_at < now() - interval '2 days';
   perform private.sweep_lead_work();
+  perform private.sweep_notifications();
   delete from private.tier_uses u where u.at < now() - interval '1 day';
   perform private.sweep_changes();
   delete from private.parked_updates p where p.created_at < now() - interval '30 days';
@@ -216,6 +227,7 @@ do $$
 begin
   if to_regprocedure('cron.schedule(text,text,text)') is not null then
     perform cron.schedule('flow-sweep', '2 seconds', 'select private.sweep()');
+    perform cron.schedule('flow-leads', '2 seconds', 'select private.tend_leads()');
     perform cron.schedule('flow-clean-up', '7 * * * *', 'select private.clean_up()');
   end if;
 end;

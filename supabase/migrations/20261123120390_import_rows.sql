@@ -305,9 +305,11 @@ begin
          stayed = case when r.outcome = 'new' then (
            select case when l.id is null then 'gone'
                        when m.import_id is distinct from r.import_id then 'in_another_import'
-                       when l.version > 1 or l.owner_id is not null or exists (
+                       when l.version > 1 or exists (
                          select from public.lead_activities a where a.org_id = l.org_id and a.lead_id = l.id
-                            and a.kind not in ('received', 'greeting_skipped', 'import_updated')) then 'worked_on' end
+                            and a.kind not in ('received', 'greeting_skipped', 'import_updated') and not (a.kind = 'assigned' and a.actor is null))
+                         or l.owner_id is not null and not exists (      -- a rule that gave it to somebody is no work on it
+                         select from public.lead_activities a where a.org_id = l.org_id and a.lead_id = l.id and a.kind = 'assigned' and a.actor is null) then 'worked_on' end
              from (values (r.lead_id)) k (id)
              left join public.leads l on l.org_id = r.org_id and l.id = k.id
              left join private.imported_leads m on m.org_id = r.org_id and m.lead_id = k.id) end

@@ -95,6 +95,7 @@ begin
   update public.conversations c set contact_id = v_kept.id where c.org_id = merge_contacts.org_id and c.contact_id = v_gone.id;
   update public.messages m set contact_id = v_kept.id where m.org_id = merge_contacts.org_id and m.contact_id = v_gone.id;
   update public.leads l set contact_id = v_kept.id where l.org_id = merge_contacts.org_id and l.contact_id = v_gone.id;
+  update public.tasks t set contact_id = v_kept.id where t.org_id = merge_contacts.org_id and t.contact_id = v_gone.id;
   update public.consent_events e set contact_id = v_kept.id where e.org_id = merge_contacts.org_id and e.contact_id = v_gone.id;
   update public.contact_identities i set contact_id = v_kept.id where i.org_id = merge_contacts.org_id and i.contact_id = v_gone.id;
   perform private.merge_broadcasts(merge_contacts.org_id, v_kept.id, v_gone.id);

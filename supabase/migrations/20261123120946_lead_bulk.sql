@@ -273,7 +273,9 @@ begin
       from private.places_of(v_items) p where l.ctid = p.at;
   end if;
   insert into public.lead_activities (org_id, lead_id, actor, kind, details)
-  select v_org, i.lead_id, auth.uid(), 'undone', jsonb_build_object('bulk', v_bulk.id, 'action', v_bulk.action) from unnest(v_items) i order by i.lead_id;
+  select v_org, i.lead_id, auth.uid(), 'undone', jsonb_build_object('bulk', v_bulk.id, 'action', v_bulk.action)
+           || case when v_bulk.action in ('move', 'close') then jsonb_build_object('from', v_bulk.details -> 'stage_id', 'to', i.before -> 'stage_id') else '{}' end
+    from unnest(v_items) i order by i.lead_id;
   update public.bulk_actions b set undone_at = now(), undone_by = auth.uid(), restored = cardinality(v_items) where b.org_id = v_org and b.id = v_bulk.id;
   delete from private.bulk_items i where i.org_id = v_org and i.bulk_id = v_bulk.id;
   perform private.audit(v_org, 'leads.undone', 'bulk_action', v_bulk.id::text, jsonb_build_object('leads', cardinality(v_items)));

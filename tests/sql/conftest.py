@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from tests.business import Business, fresh_org
-from tests.database import Database
+from tests.database import Database, Person
+from tests.sql.desk import Desk
 from tests.sql.ledger import plan
 from tests.sql.money import bill
 from tests.sql.wallets import top_up
@@ -61,3 +63,15 @@ def prepaid(business: Business) -> Business:
     bill(business, per_message="0.10")
     top_up(business, "10")
     return business
+
+
+@pytest.fixture
+def desk(
+    db: Database,
+    person: Callable[..., Person],
+    org: Callable[..., UUID],
+    member: Callable[..., Person],
+) -> Desk:
+    """An organization whose people work on leads; rolled back."""
+    owner = person("owner")
+    return Desk(db, org(owner), owner, member)

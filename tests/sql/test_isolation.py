@@ -41,6 +41,9 @@ AGENTS = {
     "bulk_leads", "undo_bulk", "lead_timeline",
     "conversation_cost",
     "sheets", "sync_sheet",
+    "save_working_hours", "add_absence", "remove_absence", "availability",  # their own, as an agent
+    "my_notifications", "read_notifications", "add_task", "change_task", "set_task_status", "snooze_task", "task_list", "my_day",
+    "unassigned_leads", "lead_clock", "speed_to_lead", "lead_report", "stage_funnel", "source_returns",
 }  # fmt: skip
 ADMINS = {
     "rename_organization", "invite_member", "revoke_invitation", "set_member_role", "remove_member",
@@ -58,6 +61,8 @@ ADMINS = {
     "create_api_key", "rotate_api_key", "revoke_api_key", "save_enquiry_form", "move_enquiry_form",
     "suppressed_people",
     "begin_sheet", "set_sheet", "forget_sheet_mapping",
+    "save_holiday", "save_assignment_group", "delete_assignment_group", "save_assignment_rule", "delete_assignment_rule", "order_assignment_rules",
+    "assignment_dry_run", "apply_assignment_rules", "save_source_cost", "delete_source_cost",
 }  # fmt: skip
 OWNERS = {
     "transfer_ownership", "set_spending_caps",
