@@ -8,13 +8,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from tests.bench import imports, leads, ledger, pages, webhooks
+from tests.bench import desk, imports, leads, ledger, pages, webhooks
 
 SECTIONS: dict[str, Callable[[], None]] = {
     "webhooks": webhooks.main,
     "pages": pages.main,
     "ledger": ledger.main,
     "leads": leads.main,
+    "desk": desk.main,
     "imports": imports.main,
 }
 
