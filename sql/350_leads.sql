@@ -50,6 +50,7 @@ create table public.lead_sources (
   failures                 int not null default 0,
   lease_run                uuid,
   lease_expires_at         timestamptz,
+  push_token_at            timestamptz,
   primary key (org_id, id),
   foreign key (org_id, credential_id) references private.credentials (org_id, id) on delete set null (credential_id),
   constraint source_kind_is_known check (kind in ('indiamart', 'sheet', 'upload', 'manual', 'form', 'whatsapp', 'api')),
@@ -86,11 +87,13 @@ comment on column public.lead_sources.live_at is 'Where the next live window beg
 comment on column public.lead_sources.live_window_seconds is 'Halved after an answer that left rows out; null is the longest window allowed.';
 comment on column public.lead_sources.backfill_window_seconds is 'The same for windows of history.';
 comment on column public.lead_sources.backfill_after is 'History is not asked for before this; null is at once.';
-comment on column public.lead_sources.swept_at is 'When the last seven days were last read again for late leads.';
-comment on column public.lead_sources.last_turn is 'live or backfill: they take turns.';
+comment on column public.lead_sources.swept_at is
+  'When late leads were last looked for: every time up to six days before it has been read again, six days after it or later.';
+comment on column public.lead_sources.last_turn is 'live, backfill or sweep: they take turns.';
 comment on column public.lead_sources.failures is 'Failed calls in a row; decides how long to wait.';
 comment on column public.lead_sources.lease_run is 'The run that is under way; null when none is.';
 comment on column public.lead_sources.lease_expires_at is 'After this the run counts as lost.';
+comment on column public.lead_sources.push_token_at is 'Since when the push address in force may be pasted at the provider.';
 
 create table public.leads (
   org_id             uuid not null references public.organizations on delete restrict,

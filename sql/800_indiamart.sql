@@ -25,6 +25,7 @@ create table public.sync_runs (
   message               text,
   note                  text,
   min_interval_seconds  int,
+  reason                text,
   primary key (org_id, id),
   foreign key (org_id, source_id) references public.lead_sources (org_id, id) on delete restrict,
   constraint run_kind_is_known check (kind in ('live', 'backfill', 'manual', 'push', 'sweep')),
@@ -59,12 +60,16 @@ comment on column public.sync_runs.errors is 'Of these, not stored or to be look
 comment on column public.sync_runs.message is 'A sentence for people; null when there is nothing to say.';
 comment on column public.sync_runs.note is 'Begin of an answer that was no success, without the key; for operators, not for people.';
 comment on column public.sync_runs.min_interval_seconds is 'The interval in force when the run was handed out.';
+comment on column public.sync_runs.reason is 'Of a key that was rejected: incorrect, expired or replaced; null otherwise.';
 
 create table private.source_coverage (
-  org_id     uuid not null,
-  source_id  uuid not null,
-  covered    tstzmultirange not null default '{}',
-  lost       tstzmultirange not null default '{}',
+  org_id       uuid not null,
+  source_id    uuid not null,
+  covered      tstzmultirange not null default '{}',
+  lost         tstzmultirange not null default '{}',
+  wanted_from  timestamptz,
+  key_at       timestamptz,
+  again        tstzmultirange not null default '{}',
   primary key (org_id, source_id),
   foreign key (org_id, source_id) references public.lead_sources (org_id, id) on delete cascade
 );
@@ -74,6 +79,13 @@ comment on column private.source_coverage.org_id is 'The organization.';
 comment on column private.source_coverage.source_id is 'The source.';
 comment on column private.source_coverage.covered is 'Grows only in the transaction that stored a complete answer.';
 comment on column private.source_coverage.lost is 'Stretches that grew too old before they could be asked for.';
+comment on column private.source_coverage.wanted_from is
+  'How far back history went at the first call. What is neither covered nor to come since then is a gap; null before the first call.';
+
+comment on column private.source_coverage.key_at is
+  'When the key in force was entered. IndiaMART holds back leads from before a key was generated, for 24 hours.';
+comment on column private.source_coverage.again is
+  'Of covered: times before key_at that only answers of the key''s first 24 hours speak of; read again after that.';
 
 create unique index sync_runs_id on public.sync_runs (id);
 create index sync_runs_newest on public.sync_runs (org_id, started_at desc, id desc);
@@ -86,7 +98,7 @@ create policy "Members can read the sync log of their organizations"
   using (org_id = any (array(select private.my_org_ids())));
 grant select (
   org_id, id, source_id, kind, requested_by, started_at, finished_at, window_from, window_to, gap_from, gap_to, outcome,
-  http_status, code, is_complete, received, inserted, known, errors, message
+  http_status, code, is_complete, received, inserted, known, errors, message, reason
 ) on public.sync_runs to authenticated;
 
 create function private.sync_run(run public.sync_runs) returns jsonb
@@ -145,6 +157,7 @@ begin
          last_called_at = (select max(o.last_called_at) from public.lead_sources o where o.key_sha256 = v_hash),
          next_allowed_at = (select max(o.next_allowed_at) from public.lead_sources o where o.key_sha256 = v_hash)
    where s.org_id = v_org_id and s.id = v_source.id;
+  update private.source_coverage c set key_at = now() where c.org_id = v_org_id and c.source_id = v_source.id;
   perform private.revoke_credential(v_org_id, v_old_credential);
   perform private.audit(v_org_id, 'source.connected', 'lead_source', v_source.id::text, '{"kind": "indiamart"}');
   return jsonb_build_object('source_id', v_source.id);

@@ -13,19 +13,23 @@ declare
   v_horizon timestamptz := v_now - interval '365 days' + interval '1 hour';
   v_source public.lead_sources := sync_window.source;
   v_covered tstzmultirange;
+  v_again tstzmultirange;
   v_hole tstzrange;
   v_size int;
   v_overlap interval;
   v_hour int;
 begin
-  select c.covered into v_covered from private.source_coverage c where c.org_id = v_source.org_id and c.source_id = v_source.id;
+  select c.covered, case when now() >= c.key_at + interval '24 hours' then c.again end into v_covered, v_again
+    from private.source_coverage c where c.org_id = v_source.org_id and c.source_id = v_source.id;
   v_covered := coalesce(v_covered, '{}');
 
-  -- History: the newest stretch before the live window that is not covered.
+  -- History: the newest stretch before the live window that is not covered; then what a new key may have held back.
   if v_source.live_at > v_horizon and coalesce(v_source.backfill_after, '-infinity') <= now() then
     select h into v_hole
-      from unnest(tstzmultirange(tstzrange(v_horizon, v_source.live_at)) - v_covered) h
-     order by upper(h) desc limit 1;
+      from (values (1, tstzmultirange(tstzrange(v_horizon, v_source.live_at)) - v_covered),
+                   (2, tstzmultirange(tstzrange(v_horizon, v_source.live_at)) * v_again)) r (turn, holes)
+     cross join unnest(r.holes) h
+     order by r.turn, upper(h) desc limit 1;
   end if;
 
   sync_window.kind := sync_window.wants;
@@ -34,21 +38,25 @@ begin
       from public.organizations o where o.id = v_source.org_id;
     sync_window.kind := case
       when v_hole is not null and v_source.last_turn = 'live' then 'backfill'
-      when v_source.live_at > v_now - make_interval(secs => c_longest)
+      when v_source.live_at > v_now - make_interval(secs => c_longest) and v_source.last_turn is distinct from 'sweep'
        and (v_source.swept_at < now() - interval '36 hours'
          or (v_source.swept_at < now() - interval '20 hours' and v_hour between 1 and 4)) then 'sweep'
       else 'live' end;
   end if;
 
   v_size := coalesce(case when sync_window.kind = 'backfill' then v_source.backfill_window_seconds
-                          when sync_window.kind in ('live', 'manual') then v_source.live_window_seconds end, c_longest);
+                          else v_source.live_window_seconds end, c_longest);
   -- Fifteen minutes twice, for late leads and an unknown boundary; never more than half a window, or nothing would move.
   v_overlap := make_interval(secs => least(900, v_size / 2));
   if sync_window.kind = 'backfill' then
     sync_window.window_to := least(date_trunc('second', upper(v_hole)) + v_overlap, v_now);
     sync_window.window_from := greatest(
       sync_window.window_to - make_interval(secs => v_size), date_trunc('second', lower(v_hole)) - v_overlap, v_horizon);
-  elsif sync_window.kind = 'sweep' or v_source.live_at is null then
+  elsif sync_window.kind = 'sweep' then
+    -- After a long silence one sweep follows the other until it is caught up: late leads of that time were seen by none.
+    sync_window.window_from := greatest(date_trunc('second', v_source.swept_at) - interval '6 days' - v_overlap, v_horizon);
+    sync_window.window_to := least(sync_window.window_from + make_interval(secs => v_size), v_now);
+  elsif v_source.live_at is null then
     sync_window.window_from := v_now - make_interval(secs => v_size);
     sync_window.window_to := v_now;
   else
@@ -65,7 +73,7 @@ begin
 end;
 $$;
 comment on function private.sync_window is
-  'The time to ask for next, and of which kind (wants, or null: live and history take turns, a sweep of seven days once a night). Newest first; then history backwards, up to 365 days less an hour. Definer: reads coverage.';
+  'The time to ask for next, and of which kind (wants, or null: live and history take turns, a sweep of the last days once a night). Newest first; then history backwards, up to 365 days less an hour. Definer: reads coverage.';
 
 -- Handing out ----------------------------------------------------------------------------------------------
 
@@ -114,11 +122,13 @@ begin
     update private.source_coverage c set lost = c.lost + (tstzmultirange(tstzrange(v_window.gap_from, v_window.gap_to)) - c.covered)
      where c.org_id = v_source.org_id and c.source_id = v_source.id;
   end if;
+  update private.source_coverage c set wanted_from = now() - interval '365 days' + interval '1 hour'
+   where c.org_id = v_source.org_id and c.source_id = v_source.id and c.wanted_from is null;
   -- Stamped before the call: a call that fails, or whose worker dies, counts for the interval as well.
   update public.lead_sources s
      set last_called_at = now(), next_allowed_at = now() + make_interval(secs => begin_run.min_interval_seconds),
          lease_run = v_run_id, lease_expires_at = now() + make_interval(secs => begin_run.lease_seconds),
-         last_turn = case when v_window.kind = 'backfill' then 'backfill' else 'live' end,
+         last_turn = case when v_window.kind = 'manual' then 'live' else v_window.kind end,
          requested_at = null, requested_by = null
    where s.org_id = v_source.org_id and s.id = v_source.id;
   return jsonb_build_object(
@@ -339,11 +349,16 @@ begin
   end if;
   v_stored := private.store_leads(v_run.org_id, v_run.source_id, v_leads);
 
+  perform private.note_arrivals(v_run.org_id, v_run.source_id, v_run.id, 'pull', v_leads);
+
   v_covers := (v_outcome = 'ok' and v_complete) or v_outcome = 'empty';
   if v_covers then
     insert into private.source_coverage as c (org_id, source_id, covered)
     values (v_run.org_id, v_run.source_id, tstzmultirange(tstzrange(v_run.window_from, v_run.window_to)))
-        on conflict (org_id, source_id) do update set covered = c.covered + excluded.covered
+        on conflict (org_id, source_id) do update set covered = c.covered + excluded.covered, again = case
+          when v_run.started_at >= c.key_at + interval '24 hours' then c.again - excluded.covered
+          when v_run.started_at >= c.key_at then c.again + (excluded.covered * tstzmultirange(tstzrange(null, c.key_at)))
+          else c.again end
     returning c.covered into v_covered;
   else
     select c.covered into v_covered from private.source_coverage c
@@ -375,7 +390,7 @@ begin
          backfill_done_at = coalesce(s.backfill_done_at, case
            when v_covers and isempty(tstzmultirange(tstzrange(v_horizon, v_source.live_at)) - v_covered) then now() end),
          live_window_seconds = case
-           when v_run.kind not in ('live', 'manual') then s.live_window_seconds
+           when v_run.kind = 'backfill' then s.live_window_seconds
            when v_outcome = 'ok' and not v_complete then v_half
            when v_covers and s.live_window_seconds < 302400 then s.live_window_seconds * 2
            when v_covers then null
@@ -386,7 +401,8 @@ begin
            when v_covers and s.backfill_window_seconds < 302400 then s.backfill_window_seconds * 2
            when v_covers then null
            else s.backfill_window_seconds end,
-         swept_at = case when v_run.kind = 'sweep' and v_outcome in ('ok', 'empty') then now() else s.swept_at end,
+         swept_at = case when v_run.kind = 'sweep' and v_covers then greatest(s.swept_at, least(v_run.started_at, v_run.window_to + interval '6 days'))
+                         else s.swept_at end,
          failures = v_failures,
          state = case when v_outcome in ('ok', 'empty', 'not_released') then 'ok'
                       when v_outcome in ('server_error', 'unreadable') then 'failing'
@@ -400,7 +416,7 @@ begin
   returning s.* into v_source;
   update public.sync_runs r
      set finished_at = clock_timestamp(), outcome = v_outcome, http_status = (v_answer ->> 'http_status')::int,
-         code = left(v_answer ->> 'code', 20), is_complete = case when v_outcome in ('ok', 'empty') then v_complete or v_outcome = 'empty' end,
+         code = left(v_answer ->> 'code', 20), reason = left(v_answer ->> 'reason', 20), is_complete = case when v_outcome in ('ok', 'empty') then v_complete or v_outcome = 'empty' end,
          received = jsonb_array_length(v_leads), inserted = (v_stored ->> 'inserted')::int, known = (v_stored ->> 'known')::int,
          errors = v_stored -> 'errors', note = left(v_answer ->> 'message', 2048),
          message = nullif(concat_ws(' ', v_message, case when r.gap_from is not null then
@@ -430,7 +446,7 @@ begin
   insert into public.lead_sources (org_id, kind, name) values (rotate_push_token.org_id, 'indiamart', 'IndiaMART')
       on conflict do nothing;
   update public.lead_sources s
-     set push_token_sha256 = decode(rotate_push_token.token_sha256, 'hex'), is_active = true, disconnected_at = null,
+     set push_token_sha256 = decode(rotate_push_token.token_sha256, 'hex'), push_token_at = now(), is_active = true, disconnected_at = null,
          key_sha256 = case when s.disconnected_at is null then s.key_sha256 end,
          state = case s.state when 'disconnected' then 'ok' else s.state end
    where s.org_id = rotate_push_token.org_id and s.kind = 'indiamart'
@@ -468,6 +484,7 @@ begin
   values (v_source.org_id, v_source.id, 'push', clock_timestamp(), 'ok', jsonb_array_length(push_leads.items),
           (v_stored ->> 'inserted')::int, (v_stored ->> 'known')::int, v_stored -> 'errors')
   returning * into v_run;
+  perform private.note_arrivals(v_source.org_id, v_source.id, v_run.id, 'push', push_leads.items);
   return private.sync_run(v_run);
 end;
 $$;

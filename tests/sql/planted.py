@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from tests.database import Database
+from tests.sql.planted_coverage import plant_coverage
 from tests.sql.planted_imports import plant_imports
 from tests.sql.planted_intake import plant_intake, plant_sheet
 from tests.sql.planted_outreach import plant_outreach
@@ -190,6 +191,7 @@ def plant(db: Database, org_id: UUID, member_id: UUID, number: int) -> Planted:
     ids |= plant_intake(db, org_id, ids)
     ids |= plant_sheet(db, org_id)
     ids |= plant_tasks(db, org_id, member_id, ids)
+    plant_coverage(db, org_id, ids)
     marks = {str(value) for name, value in ids.items() if name not in ("message_id", "signal_id")}
     marks |= {token, key, buyer, phone}
     return Planted(org_id, ids, marks)

@@ -44,6 +44,7 @@ AGENTS = {
     "save_working_hours", "add_absence", "remove_absence", "availability",  # their own, as an agent
     "my_notifications", "read_notifications", "add_task", "change_task", "set_task_status", "snooze_task", "task_list", "my_day",
     "unassigned_leads", "lead_clock", "speed_to_lead", "lead_report", "stage_funnel", "source_returns",
+    "indiamart_status", "indiamart_days", "indiamart_hours", "indiamart_gaps", "indiamart_arrivals", "indiamart_proof",
 }  # fmt: skip
 ADMINS = {
     "rename_organization", "invite_member", "revoke_invitation", "set_member_role", "remove_member",

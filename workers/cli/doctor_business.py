@@ -1,9 +1,10 @@
-"""What `flow doctor` says of the organizations' accounts and of the usage ledger."""
+"""What `flow doctor` says of the organizations' accounts, of the usage ledger and of IndiaMART."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from workers.database import Database
 from workers.errors import FlowError
@@ -13,8 +14,8 @@ LATE = timedelta(minutes=10)
 
 
 def findings(database: Database) -> Iterator[Finding]:
-    """Look at both; a database older than this release is told of where the migrations are looked at."""
-    for look in (_whatsapp, _ledger):
+    """Look at each; a database older than this release is told of where the migrations are looked at."""
+    for look in (_whatsapp, _ledger, _indiamart):
         try:
             yield from look(database)
         except FlowError:
@@ -70,3 +71,14 @@ def _ledger(database: Database) -> Iterator[Finding]:
         )
     elif not waiting:
         yield Finding("ok", "The usage ledger is settled, and every message has its price")
+
+
+def _indiamart(database: Database) -> Iterator[Finding]:
+    """How the organizations' keys and push addresses stand."""
+    says = database.rpc("indiamart_problems")
+    found = says.get("findings") or []
+    for one in found:
+        level: Literal["error", "warning"] = "error" if one["level"] == "problem" else "warning"
+        yield Finding(level, f"IndiaMART of {one['who']}: {one['words']}", one["remedy"])
+    if says.get("sources") and not found:
+        yield Finding("ok", f"IndiaMART is well: {says['sources']} accounts")

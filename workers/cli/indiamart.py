@@ -1,5 +1,6 @@
 """`flow indiamart`: an organization's IndiaMART account, pulled and pushed."""
 
+from typing import cast
 from uuid import UUID
 
 import click
@@ -38,6 +39,19 @@ def sync(org_id: UUID) -> Result:
     if run is None:
         raise Refusal("The stored IndiaMART key cannot be read: connect again.", "key_unreadable")
     return run
+
+
+def _in_words(told: Result) -> str:
+    findings = cast("list[dict[str, str]]", told["findings"])
+    return "\n".join([str(told["summary"]), *(f"{one['words']} {one['remedy']}" for one in findings)])
+
+
+@indiamart.command()
+@org_option
+@reports(_in_words)
+def status(org_id: UUID) -> Result:
+    """Tell what was fetched completely, what is missing and why, and how the key and push stand."""
+    return database().rpc("indiamart_status", org_id=str(org_id))
 
 
 @indiamart.command()
