@@ -31,7 +31,8 @@ comment on column private.changes.org_id is 'The organization.';
 comment on column private.changes.id is 'Running number; says nothing about the order of commits.';
 comment on column private.changes.xid is 'The transaction: a cursor is a snapshot, and what it did not see is new.';
 comment on column private.changes.at is 'When its transaction began.';
-comment on column private.changes.items is '[{conversation_id, message_ids, kind}], message_ids null when they are many; null: too many conversations to name.';
+comment on column private.changes.items is
+  '[{conversation_id or lead_id, message_ids, kind}], message_ids null when they are many, kind many_leads without an id; null: too many conversations to name.';
 create index changes_xid on private.changes (org_id, xid);
 alter table private.changes enable row level security;
 
@@ -172,19 +173,19 @@ begin
     v_reset := v_old is null or v_waits and v_settled;
   end if;
   -- One statement, so that what it sees is what the new cursor says it has seen.
-  select pg_current_snapshot(), coalesce(jsonb_agg(t.item), '[]'), count(*), v_reset or coalesce(bool_or(t.conversation_id is null), false)
+  select pg_current_snapshot(), coalesce(jsonb_agg(t.item), '[]'), count(*), v_reset or coalesce(bool_or(t.is_all), false)
     into v_new, v_items, v_count, v_reset
     from (
-      select e.conversation_id, jsonb_strip_nulls(jsonb_build_object(
-               'conversation_id', e.conversation_id, 'kinds', jsonb_agg(distinct e.kind),
+      select bool_or(e.kind is null) as is_all, jsonb_strip_nulls(jsonb_build_object(
+               'conversation_id', e.conversation_id, 'lead_id', e.lead_id, 'kinds', jsonb_agg(distinct e.kind),
                'message_ids', case when not bool_or(e.is_many) then jsonb_agg(distinct e.message_id) filter (where e.message_id is not null) end)) as item
         from (
-          select i.conversation_id, i.kind, m.id::bigint as message_id, i.kind in ('added', 'changed') and i.message_ids is null as is_many
+          select i.conversation_id, i.lead_id, i.kind, m.id::bigint as message_id, i.kind in ('added', 'changed') and i.message_ids is null as is_many
             from private.changes c
-            left join lateral jsonb_to_recordset(c.items) i (conversation_id uuid, kind text, message_ids jsonb) on true
+            left join lateral jsonb_to_recordset(c.items) i (conversation_id uuid, lead_id uuid, kind text, message_ids jsonb) on true
             left join lateral jsonb_array_elements_text(i.message_ids) m (id) on true
            where not v_reset and c.org_id = changes.org_id and c.xid >= pg_snapshot_xmin(v_old) and not pg_visible_in_snapshot(c.xid, v_old)) e
-       group by e.conversation_id
+       group by e.conversation_id, e.lead_id
        limit v_limit + 1) t;
   v_reset := v_reset or v_count > v_limit;
   return jsonb_build_object(
@@ -201,7 +202,7 @@ begin atomic
 end;
 comment on function public.changes is
   'What changed since a cursor: {cursor, changes: [{conversation_id, kinds: added, changed (messages), conversation, gone, note, event, message_ids: '
-  'unless they are many}], reset: true when everything must be loaded again: first call, cursor older than 55 minutes, more than page_size '
+  'unless they are many}, {lead_id, kinds: lead, lead_gone, activity}, {kinds: [many_leads]}], reset: true when everything must be loaded again: first call, cursor older than 55 minutes, more than page_size '
   'conversations}. Returns at once. Ask again within 9 minutes, or listening ends. Raises PT404.';
 grant execute on function private.changes, public.changes to authenticated;
 

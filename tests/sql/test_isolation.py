@@ -45,6 +45,7 @@ AGENTS = {
     "my_notifications", "read_notifications", "add_task", "change_task", "set_task_status", "snooze_task", "task_list", "my_day",
     "unassigned_leads", "lead_clock", "speed_to_lead", "lead_report", "stage_funnel", "source_returns",
     "indiamart_status", "indiamart_days", "indiamart_hours", "indiamart_gaps", "indiamart_arrivals", "indiamart_proof",
+    "greeting_price",
 }  # fmt: skip
 ADMINS = {
     "rename_organization", "invite_member", "revoke_invitation", "set_member_role", "remove_member",

@@ -1,7 +1,7 @@
 // icons.mjs: the icons that pages use, by name; a new one is one more name here.
 export {
   Archive, ArrowDown, ArrowLeft, ArrowRight, Ban, Bell, BellOff, Bold, Building2, CalendarClock, Camera, ChartColumn, Check,
-  CheckCheck, ChevronDown, ChevronLeft, ChevronRight, CircleAlert, CircleCheck, CircleHelp, CirclePause, CirclePlay,
+  CheckCheck, ChevronDown, ChevronLeft, ChevronRight, ChevronUp, CircleAlert, CircleCheck, CircleHelp, CirclePause, CirclePlay,
   CircleX, ClipboardList, Clock, Columns3, Contact, Copy, CornerUpLeft, Download, Ellipsis, EllipsisVertical,
   ExternalLink, Eye, EyeOff, FileSpreadsheet, FileText, Filter, Flag, Globe, GripVertical, Hourglass, Image, Inbox, IndianRupee,
   Info, KeyRound, Languages, Link, List, ListChecks, LoaderCircle, Lock, LogOut, Mail, MapPin, Megaphone,

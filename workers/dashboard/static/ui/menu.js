@@ -1,5 +1,5 @@
 // menu.js: a button that opens a menu. Arrow keys move in it; it stays inside the window.
-import { html, useId, useRef, useState } from "../vendor/vendor.js"
+import { html, useId, useLayoutEffect, useRef, useState } from "../vendor/vendor.js"
 import { Icon } from "./icon.js"
 import { complain } from "./toasts.js"
 
@@ -18,12 +18,13 @@ export function Menu({ items, trigger, label, head }) {
     style.left = `${Math.max(8, Math.min(from.left, innerWidth - width - 8))}px`
     style.top = `${below ? from.bottom + 4 : Math.max(8, from.top - 4 - height)}px`
   }
-  const toggled = ({ newState }) => {
-    setOpen(newState === "open")
-    if (newState !== "open") return
+  const toggled = ({ newState }) => setOpen(newState === "open")
+  // Its items are there now, and so is its size.
+  useLayoutEffect(() => {
+    if (!isOpen) return
     place()
     box.current.querySelector("button, a")?.focus()
-  }
+  }, [isOpen])
   const move = (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key]
     if (!step) return

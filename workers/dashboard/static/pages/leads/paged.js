@@ -1,0 +1,56 @@
+// paged.js: a list that is read page by page, kept while its page is away.
+import { signal, useEffect, useMemo } from "../../vendor/vendor.js"
+import { asProblem } from "../../lib/problems.js"
+import { org } from "../../lib/session.js"
+
+const EMPTY = { items: [], next: undefined, problem: null, isLoading: false }
+const known = new Map()
+const MOST = 20
+
+function made(key) {
+  if (!known.has(key)) known.set(key, { state: signal(EMPTY), turn: 0 })
+  const found = known.get(key)
+  known.delete(key)
+  known.set(key, found) // the one used last goes last
+  if (known.size > MOST) known.delete(known.keys().next().value)
+  return found
+}
+
+/** read(next): gives {items, next: what asks for the following page, or null}; keyOf: tells items apart.
+ *  Gives {items, isEnd, isFresh: nothing has come yet, problem, isLoading, more(), again(), change(items → items)}. */
+export function usePages(key, read, keyOf = (item) => item.id) {
+  const list = useMemo(() => made(`${org.value?.id} ${key}`), [key])
+  list.read = read
+
+  const without = (items, others) => {
+    const known = new Set(others.map(keyOf))
+    return items.filter((item) => !known.has(keyOf(item)))
+  }
+  /** The first page, read again, above what was paged before; alone when the two do not meet. */
+  const joined = (page, before) => {
+    const last = page.next && page.items.length ? before.findIndex((item) => keyOf(item) === keyOf(page.items.at(-1))) : -1
+    return last < 0 ? page.items : [...page.items, ...without(before.slice(last + 1), page.items)]
+  }
+  const load = async (isFirst) => {
+    const { state } = list
+    const turn = ++list.turn
+    const { items: before, next } = state.value
+    state.value = { ...state.value, isLoading: true }
+    try {
+      const page = await list.read(isFirst ? null : next)
+      if (turn !== list.turn) return
+      state.value = { items: isFirst ? joined(page, before) : [...without(before, page.items), ...page.items], next: page.next, problem: null, isLoading: false }
+      if (isFirst && state.value.items.length > page.items.length) state.value = { ...state.value, next }
+    } catch (error) {
+      if (turn === list.turn) state.value = { ...state.value, problem: asProblem(error), isLoading: false }
+    }
+  }
+  useEffect(() => { load(true) }, [list])
+  const { items, next, problem, isLoading } = list.state.value
+  return {
+    items, problem, isLoading, isFresh: next === undefined, isEnd: next === null,
+    more: () => { if (next && !isLoading && !problem) load(false) },
+    again: () => load(true),
+    change: (change) => { list.state.value = { ...list.state.value, items: change(list.state.value.items) } },
+  }
+}

@@ -1,0 +1,34 @@
+// window.js: which rows of a long list are in sight, when all are of one height.
+import { useEffect, useLayoutEffect, useRef, useState } from "../../vendor/vendor.js"
+
+const BEYOND = 6
+
+/** Gives {box, onScroll, from, to, above, below: pixels of what is not made, reveal(index)}; onEnd: the last rows are near. */
+export function useWindow(count, height, { onEnd, memory } = {}) {
+  const box = useRef()
+  const [view, setView] = useState({ first: Math.floor((memory?.top ?? 0) / height), rows: 12 })
+  const look = () => {
+    const { scrollTop, clientHeight } = box.current ?? {}
+    if (!clientHeight) return
+    if (memory) memory.top = scrollTop
+    const next = { first: Math.floor(scrollTop / height), rows: Math.ceil(clientHeight / height) + 1 }
+    setView((now) => (now.first === next.first && now.rows === next.rows ? now : next))
+  }
+  useLayoutEffect(() => {
+    if (!box.current) return undefined
+    box.current.scrollTop = memory?.top ?? 0
+    const observer = new ResizeObserver(look)
+    observer.observe(box.current)
+    return () => observer.disconnect()
+  }, [])
+  const from = Math.max(0, Math.min(view.first, count - view.rows) - BEYOND)
+  const to = Math.min(count, from + view.rows + 2 * BEYOND)
+  useEffect(() => { if (onEnd && to + BEYOND >= count) onEnd() }, [to, count])
+  const reveal = (index) => {
+    const { scrollTop, clientHeight } = box.current
+    if (index * height < scrollTop) box.current.scrollTop = index * height
+    else if ((index + 1) * height > scrollTop + clientHeight) box.current.scrollTop = (index + 1) * height - clientHeight
+    look()
+  }
+  return { box, onScroll: look, from, to, above: from * height, below: (count - to) * height, reveal }
+}
