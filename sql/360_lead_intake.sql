@@ -162,8 +162,8 @@ begin
       raise;
     end if;
   end;
-  if v_half = 0 and v_state = '23505' and store_lead_items.attempt < 3 then
-    -- Somebody else, a webhook perhaps, made this contact meanwhile; now it is to be seen.
+  if v_half = 0 and v_state in ('23503', '23505') and store_lead_items.attempt < 3 then
+    -- Somebody else, a webhook perhaps, made this contact meanwhile, or made it one with another; now it is to be seen.
     return private.store_lead_items(store_lead_items.org_id, store_lead_items.source_id, v_items, store_lead_items.attempt + 1);
   end if;
   if v_half = 0 then
@@ -187,19 +187,17 @@ as $$
 declare
   c_set constant int := 500;
   v_items private.lead_item[];
-  v_since timestamptz[];
-  v_is_own boolean;
   v_inserted int := 0;
   v_known int := 0;
   v_errors jsonb;
   v_ids jsonb := '[]';
   v_part jsonb;
+  v_erased int[];
 begin
   if jsonb_typeof(store_leads.items) is distinct from 'array' then
     raise sqlstate 'PT422' using message = 'Leads come as a list.', detail = 'not_a_list';
   end if;
-  select s.kind in ('indiamart', 'form') into v_is_own from public.lead_sources s where s.org_id = store_leads.org_id and s.id = store_leads.source_id;
-  if not found then
+  if not exists (select from public.lead_sources s where s.org_id = store_leads.org_id and s.id = store_leads.source_id) then
     raise sqlstate 'PT404' using message = 'There is no such source of leads.', detail = 'source_not_found';
   end if;
   select coalesce(array_agg(r.lead order by r.ordinality) filter (where (r.lead).refused is null), '{}'),
@@ -208,20 +206,13 @@ begin
     into v_items, v_errors
     from (select private.read_lead(i.value, i.ordinality::int - 1) as lead, i.ordinality
             from jsonb_array_elements(store_leads.items) with ordinality i offset 0) r;
-  v_since := private.suppressed_since(store_leads.org_id, array(select u.who from unnest(v_items) with ordinality u order by u.ordinality));
-  if v_since is not null then
-    -- Nothing of them is kept, not even as an error. Who enquires anew by themselves comes anew.
-    v_errors := v_errors || coalesce((
-      select jsonb_agg(jsonb_build_object('index', u.index, 'reason', 'suppressed', 'item', null) order by u.ordinality)
-        from unnest(v_items) with ordinality u where v_since[u.ordinality] is not null and not (v_is_own and u.received_at > v_since[u.ordinality])), '[]');
-    v_items := array(select row (u.index, u.external_id, u.lead_type, u.title, u.product, u.message, u.received_at, u.received_at_given, u.greet, u.problems,
-                                 u.who, u.raw, u.refused)::private.lead_item
-                       from unnest(v_items) with ordinality u
-                      where v_since[u.ordinality] is null or v_is_own and u.received_at > v_since[u.ordinality] order by u.ordinality);
-  end if;
   perform private.lock_people(store_leads.org_id, array(
     select x from unnest(v_items) u
-     cross join lateral unnest(array[(u.who).phone, (u.who).email, store_leads.source_id::text || u.external_id]) x));
+     cross join lateral unnest(array[(u.who).phone, (u.who).email, store_leads.source_id::text || u.external_id] || (u.who).phones || (u.who).emails) x));
+  v_erased := private.suppressed_people(store_leads.org_id, array(select u.who from unnest(v_items) u));
+  if cardinality(v_erased) > 0 then
+    v_items := array(select v_items[i] from generate_subscripts(v_items, 1) i where not i = any (v_erased));
+  end if;
   for i in 0 .. (cardinality(v_items) - 1) / c_set loop
     exit when cardinality(v_items) = 0;
     v_part := private.store_lead_items(
@@ -231,11 +222,11 @@ begin
     v_errors := v_errors || (v_part -> 'errors');
     v_ids := v_ids || (v_part -> 'lead_ids');
   end loop;
-  return jsonb_build_object('inserted', v_inserted, 'known', v_known, 'errors', v_errors, 'lead_ids', v_ids);
+  return jsonb_build_object('inserted', v_inserted, 'known', v_known, 'errors', v_errors, 'lead_ids', v_ids, 'suppressed', cardinality(v_erased));
 end;
 $$;
 comment on function private.store_leads is
-  'The one way in: stores what is new, ignores what is known, reports what cannot be stored with its raw object (who is suppressed without it): {inserted, known, errors: [{index, reason, item}], lead_ids}. Calling it twice changes nothing. Definer: called beneath RLS.';
+  'The one way in: stores what is new, ignores what is known, reports what cannot be stored with its raw object: {inserted, known, errors: [{index, reason, item}], lead_ids, suppressed: how many were of erased people, of whom nothing is kept}. Calling it twice changes nothing. Definer: called beneath RLS.';
 
 -- By hand ----------------------------------------------------------------------------------------------------
 
@@ -266,7 +257,9 @@ begin
   v_stored := private.store_leads(v_org_id, v_source_id, jsonb_build_array(jsonb_build_object(
     'external_id', v_external_id, 'title', v_lead -> 'title', 'product', v_lead -> 'product', 'message', v_lead -> 'message',
     'greet', v_lead -> 'greet', 'person', v_lead, 'raw', v_lead)));
-  if v_stored #> '{errors,0}' is not null and v_stored #>> '{errors,0,reason}' <> 'conflicting_copy' then
+  if (v_stored ->> 'suppressed')::int > 0 then
+    perform private.raise_suppressed();
+  elsif v_stored #> '{errors,0}' is not null and v_stored #>> '{errors,0,reason}' <> 'conflicting_copy' then
     raise sqlstate 'PT422' using
       message = 'This lead cannot be stored.', detail = 'lead_refused', hint = v_stored #>> '{errors,0,reason}';
   end if;

@@ -102,9 +102,15 @@ create function private.enqueue_message(org_id uuid, number_id uuid, contact_id 
 as $$
 #variable_conflict use_column
 declare
-  v_conversation uuid := private.open_conversation(enqueue_message.org_id, enqueue_message.number_id, enqueue_message.contact_id);
+  v_conversation uuid;
   v_id bigint;
 begin
+  -- Contacts before lanes, as everywhere: somebody may be making this one and another one.
+  perform from public.contacts c where c.org_id = enqueue_message.org_id and c.id = enqueue_message.contact_id for key share;
+  if not found then
+    raise sqlstate 'PT409' using message = 'This contact has just become one with another', detail = 'contact_merged', hint = 'Reload the page.';
+  end if;
+  v_conversation := private.open_conversation(enqueue_message.org_id, enqueue_message.number_id, enqueue_message.contact_id);
   if (message ->> 'needs_phone')::boolean then
     perform private.require_phone(enqueue_message.org_id, enqueue_message.contact_id);
   end if;
@@ -132,4 +138,4 @@ begin
 end;
 $$;
 comment on function private.enqueue_message is
-  'Queues one message {kind, body, text, context_wamid?} to a contact and returns its id; the same client_token again returns the same id. Callers check; only a template that needs_phone is refused here (PT422 recipient_needs_phone).';
+  'Queues one message {kind, body, text, context_wamid?} to a contact and returns its id; the same client_token again returns the same id. Callers check; only a template that needs_phone is refused here (PT422 recipient_needs_phone), and a contact that has just been merged away (PT409 contact_merged).';

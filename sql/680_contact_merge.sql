@@ -58,6 +58,7 @@ begin
      and (g.org_id, g.id) = (merge_conversations.org_id, merge_conversations.gone);
   perform private.merge_teamwork(merge_conversations.org_id, merge_conversations.kept, merge_conversations.gone);
   perform private.merge_windows(merge_conversations.org_id, merge_conversations.kept, merge_conversations.gone);
+  perform private.move_references('public.conversations', merge_conversations.org_id, merge_conversations.kept, merge_conversations.gone);
   delete from public.conversations c where c.org_id = merge_conversations.org_id and c.id = merge_conversations.gone;
   perform private.settle_preview(merge_conversations.org_id, merge_conversations.kept);
   if exists (select from public.messages m where m.org_id = merge_conversations.org_id and m.conversation_id = merge_conversations.kept
@@ -69,7 +70,7 @@ $$;
 comment on function private.merge_conversations is
   'Moves the messages, the lane and the counts of one conversation into another of the same number, and removes it.';
 
-create function private.merge_contacts(org_id uuid, one uuid, other uuid) returns void
+create function private.merge_contacts(org_id uuid, one uuid, other uuid, survivor uuid default null) returns void
   language plpgsql volatile security definer set search_path = ''
 as $$
 declare
@@ -79,7 +80,8 @@ declare
 begin
   perform from public.contacts c where c.org_id = merge_contacts.org_id and c.id in (merge_contacts.one, merge_contacts.other) order by c.id for update;
   select c.* into v_kept from public.contacts c
-   where c.org_id = merge_contacts.org_id and c.id in (merge_contacts.one, merge_contacts.other) order by c.created_at, c.id limit 1;
+   where c.org_id = merge_contacts.org_id and c.id in (merge_contacts.one, merge_contacts.other)
+   order by c.id is not distinct from merge_contacts.survivor desc, c.created_at, c.id limit 1;
   select c.* into v_gone from public.contacts c
    where c.org_id = merge_contacts.org_id and c.id in (merge_contacts.one, merge_contacts.other) and c.id <> v_kept.id;
   if not found then
@@ -92,14 +94,13 @@ begin
   loop
     perform private.merge_conversations(merge_contacts.org_id, r.kept, r.gone);
   end loop;
-  update public.conversations c set contact_id = v_kept.id where c.org_id = merge_contacts.org_id and c.contact_id = v_gone.id;
-  update public.messages m set contact_id = v_kept.id where m.org_id = merge_contacts.org_id and m.contact_id = v_gone.id;
-  update public.leads l set contact_id = v_kept.id where l.org_id = merge_contacts.org_id and l.contact_id = v_gone.id;
-  update public.tasks t set contact_id = v_kept.id where t.org_id = merge_contacts.org_id and t.contact_id = v_gone.id;
-  update public.consent_events e set contact_id = v_kept.id where e.org_id = merge_contacts.org_id and e.contact_id = v_gone.id;
-  update public.contact_identities i set contact_id = v_kept.id where i.org_id = merge_contacts.org_id and i.contact_id = v_gone.id;
   perform private.merge_broadcasts(merge_contacts.org_id, v_kept.id, v_gone.id);
   perform private.merge_sequences(merge_contacts.org_id, v_kept.id, v_gone.id);
+  perform private.merge_points(merge_contacts.org_id, v_kept.id, v_gone.id);
+  perform private.move_references('public.contacts', merge_contacts.org_id, v_kept.id, v_gone.id);
+  if merge_contacts.survivor is null then
+    perform private.close_merges(merge_contacts.org_id, v_kept.id);
+  end if;
   delete from public.contacts c where c.org_id = merge_contacts.org_id and c.id = v_gone.id;
   update public.contacts c
      set (name, name_at) = (
@@ -125,7 +126,7 @@ begin
 end;
 $$;
 comment on function private.merge_contacts is
-  'Makes two contacts one, the older: conversations, messages, leads, consent and ids move; empty fields are filled, consent is worked out again.';
+  'Makes two contacts one, the survivor if given, else the older: everything with a foreign key to the other moves; empty fields are filled, consent is worked out again.';
 
 create function private.settle_identity(org_id uuid, contact_id uuid) returns void
   language sql volatile security definer set search_path = ''

@@ -157,7 +157,7 @@ begin
     select i.contact_id from public.contact_identities i
      where i.org_id = u.org_id and i.contact_id <> v_contact
        and (i.kind, i.value) in (('wa_id', v_new_wa), ('user_id', v_new_user), ('user_id', v_old_user))
-    union select c.id from public.contacts c where c.org_id = u.org_id and c.phone = '+' || v_new_wa and c.id <> v_contact
+    union select p.contact_id from public.contact_points p where p.org_id = u.org_id and p.kind = 'phone' and p.value = '+' || v_new_wa and p.contact_id <> v_contact
      order by 1
   loop
     perform private.merge_contacts(u.org_id, v_contact, v_other);

@@ -136,6 +136,7 @@ declare
   v_stored jsonb;
   v_errors jsonb;
   v_counts jsonb;
+  v_erased int[];
 begin
   if v_import.status <> 'running' then
     raise sqlstate 'PT409' using message = 'The import is not running.', detail = 'lease_lost';
@@ -145,7 +146,13 @@ begin
     -- Others who store the same people wait here, before anything is written.
     perform private.lock_people(v_import.org_id, array(
       select x from unnest(v_items) i
-       cross join lateral unnest(array[i.item #>> '{person,phone}', i.item #>> '{person,email}', v_import.source_id::text || i.external_id]) x));
+       cross join lateral (select private.read_person(i.item -> 'person') as who offset 0) p
+       cross join lateral unnest(array[(p.who).phone, (p.who).email, v_import.source_id::text || i.external_id] || (p.who).phones || (p.who).emails) x));
+    -- Of erased people nothing is looked at: not to count, not to change, not to store.
+    v_erased := private.suppressed_people(v_import.org_id, array(select private.read_person(i.item -> 'person') from unnest(v_items) i));
+    b := jsonb_set(b, '{errors}', (b -> 'errors') || coalesce((
+      select jsonb_agg(jsonb_build_object('row', v_items[n].row, 'code', 'suppressed') order by n) from unnest(v_erased) n), '[]'));
+    v_items := array(select v_items[n] from generate_subscripts(v_items, 1) n where not n = any (v_erased) order by n);
     v_change := private.change_imported(v_import, v_items);
     v_stored := case when v_import.is_check then private.check_import_rows(v_import, v_items) else private.store_import_rows(v_import, v_items) end;
     v_errors := (b -> 'errors') || (v_change -> 'errors') || (v_stored -> 'errors');

@@ -169,9 +169,10 @@ create function worker.sweep() returns jsonb
   language sql volatile security definer set search_path = ''
 as $$
   select private.tend_leads();
+  select private.find_duplicates();
   select private.sweep()
 $$;
-comment on function worker.sweep is 'private.tend_leads and private.sweep, for hosts without pg_cron.';
+comment on function worker.sweep is 'private.tend_leads, private.find_duplicates and private.sweep, for hosts without pg_cron.';
 grant execute on function worker.sweep to service_role;
 
 create function private.clean_up() returns void
@@ -184,6 +185,7 @@ begin
   perform private.sweep_credentials();
   perform private.renew_media();
   perform private.clean_imports();
+  perform private.clean_merges();
   delete from private.signals s where s.created_at < now() - interval '2 days';
   perform private.sweep_lead_work();
   perform private.sweep_notifications();
@@ -228,6 +230,7 @@ begin
   if to_regprocedure('cron.schedule(text,text,text)') is not null then
     perform cron.schedule('flow-sweep', '2 seconds', 'select private.sweep()');
     perform cron.schedule('flow-leads', '2 seconds', 'select private.tend_leads()');
+    perform cron.schedule('flow-duplicates', '5 seconds', 'select private.find_duplicates()');
     perform cron.schedule('flow-clean-up', '7 * * * *', 'select private.clean_up()');
   end if;
 end;

@@ -62,6 +62,12 @@ def parse(given: str, country: str | None = "IN") -> Phone | None:
     return Phone(e164, _KINDS.get(phonenumbers.number_type(number), "other"), given)
 
 
+def further(candidates: Iterable[str], first: Phone | None, country: str | None = "IN") -> list[str]:
+    """Give the other valid numbers of several (E.164), each once, in their order; without the first."""
+    found = [phone.e164 for given in candidates if given and (phone := parse(given, country))]
+    return [number for number in dict.fromkeys(found) if first is None or number != first.e164]
+
+
 def first_valid(candidates: Iterable[str], country: str | None = "IN") -> Phone | None:
     """Give the first valid number of several, or None."""
     for given in candidates:

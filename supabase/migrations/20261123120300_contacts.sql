@@ -102,7 +102,7 @@ create trigger contacts_note_corrections
 
 create type private.person as (
   name text, phone text, phone_given text, phone_kind text, country text, email text,
-  company text, address text, city text, state text, pincode text
+  company text, address text, city text, state text, pincode text, phones text[], emails text[]
 );
 comment on type private.person is 'A person as a source gave them, cleaned: input of private.resolve_contacts.';
 
@@ -113,6 +113,21 @@ as $$
 $$;
 comment on function private.clean_text is 'Trimmed and capped; null when nothing is left.';
 
+create function private.read_points(given jsonb, form text, first text) returns text[]
+  language plpgsql immutable security invoker set search_path = ''
+as $$
+begin
+  if jsonb_typeof(read_points.given) is distinct from 'array' then
+    return null;
+  end if;
+  return nullif(array(
+    select p.value from (select distinct lower(btrim(e.value)) as value from jsonb_array_elements_text(read_points.given) e) p
+     where p.value ~ read_points.form and length(p.value) <= 254 and p.value is distinct from read_points.first
+     order by p.value limit 10), '{}');
+end;
+$$;
+comment on function private.read_points is 'At most ten further numbers or addresses that have this form, without the first; null when there are none.';
+
 create function private.read_person(person jsonb) returns private.person
   language plpgsql immutable security invoker set search_path = ''
 as $$
@@ -122,7 +137,18 @@ declare
   v_is_e164 boolean := coalesce(v_phone ~ '^\+[1-9][0-9]{6,14}$', false);
   v_email text := lower(private.clean_text(v_given ->> 'email', 254));
   v_kind text := v_given ->> 'phone_kind';
+  v_phones text[] := private.read_points(v_given -> 'phones', '^\+[1-9][0-9]{6,14}$', v_phone);
+  v_emails text[] := private.read_points(v_given -> 'emails', '^[^@\s]+@[^@\s]+$', v_email);
 begin
+  -- Who has a further one has a first one.
+  if not v_is_e164 and v_phones is not null then
+    v_phone := v_phones[1];
+    v_kind := null;
+    v_is_e164 := true;
+  end if;
+  if not coalesce(v_email ~ '^[^@\s]+@[^@\s]+$', false) then
+    v_email := v_emails[1];
+  end if;
   return row(
     private.clean_text(v_given ->> 'name', 200),
     case when v_is_e164 then v_phone end,
@@ -137,12 +163,14 @@ begin
     private.clean_text(v_given ->> 'address', 1000),
     private.clean_text(v_given ->> 'city', 200),
     private.clean_text(v_given ->> 'state', 200),
-    private.clean_text(v_given ->> 'pincode', 20)
+    private.clean_text(v_given ->> 'pincode', 20),
+    array_remove(v_phones, v_phone),
+    array_remove(v_emails, v_email)
   )::private.person;
 end;
 $$;
 comment on function private.read_person is
-  'Reads {name, phone, phone_given, phone_kind, country, email, company, address, city, state, pincode}. A number that is not E.164 counts as none and stays in phone_given.';
+  'Reads {name, phone, phone_given, phone_kind, country, email, company, address, city, state, pincode, phones, emails: further ones}. A number that is not E.164 counts as none and stays in phone_given.';
 
 -- Finding or making contacts -----------------------------------------------------------------------------------
 
@@ -182,13 +210,15 @@ begin
   --    should its batch name several addresses, and a contact gets one number.
   with newcomer as (
     select distinct on (u.phone) u.ordinality, u.phone, u.phone_given, u.phone_kind,
-           (select k.ctid from public.contacts k
-             where k.org_id = v_org_id and k.email between u.email and u.email and k.phone is null
-             order by k.email, k.created_at, k.id limit 1) as at
+           (select c.at from public.contact_points k
+             cross join lateral (select o.ctid as at from public.contacts o
+                                  where o.org_id = v_org_id and o.id between k.contact_id and k.contact_id and o.phone is null order by o.id limit 1) c
+             where k.org_id = v_org_id and k.kind = 'email' and k.value between u.email and u.email
+             order by k.value, k.created_at, k.contact_id limit 1) as at
       from unnest(v_people) with ordinality u
      where u.phone is not null and u.email is not null
-       and (select k.id from public.contacts k
-       where k.org_id = v_org_id and k.phone between u.phone and u.phone order by k.phone limit 1) is null
+       and (select k.contact_id from public.contact_points k
+       where k.org_id = v_org_id and k.kind = 'phone' and k.value between u.phone and u.phone order by k.value limit 1) is null
      order by u.phone, u.ordinality
   ), chosen as materialized (
     select distinct on (n.at) n.* from newcomer n where n.at is not null order by n.at, n.ordinality
@@ -199,20 +229,21 @@ begin
    where c.ctid = n.at;
 
   -- 2. One contact for each number that nobody has.
-  insert into public.contacts (org_id, phone)
-  select distinct v_org_id, u.phone from unnest(v_people) u
+  insert into public.contacts (org_id, phone, phone_given, phone_kind, name, country, email, company, address, city, state, pincode)
+  select distinct on (u.phone) v_org_id, u.phone, u.phone_given, u.phone_kind, u.name, u.country, u.email, u.company, u.address, u.city, u.state, u.pincode
+    from unnest(v_people) with ordinality u
    where u.phone is not null
-     and (select k.id from public.contacts k
-       where k.org_id = v_org_id and k.phone between u.phone and u.phone order by k.phone limit 1) is null
-   order by u.phone
+     and (select k.contact_id from public.contact_points k
+       where k.org_id = v_org_id and k.kind = 'phone' and k.value between u.phone and u.phone order by k.value limit 1) is null
+   order by u.phone, u.ordinality
       on conflict do nothing;
 
   -- 3. One for each address without a number that nobody has, not even somebody in this batch.
   insert into public.contacts (org_id, email)
   select distinct v_org_id, u.email from unnest(v_people) u
    where u.phone is null and u.email is not null
-     and (select k.id from public.contacts k
-       where k.org_id = v_org_id and k.email between u.email and u.email order by k.email limit 1) is null
+     and (select k.contact_id from public.contact_points k
+       where k.org_id = v_org_id and k.kind = 'email' and k.value between u.email and u.email order by k.value limit 1) is null
      and not exists (select from unnest(v_people) o where o.phone is not null and o.email = u.email)
    order by u.email;
 
@@ -226,17 +257,17 @@ begin
   v_ids := array(
     select case
         when u.phone is not null then
-          (select k.id from public.contacts k
-       where k.org_id = v_org_id and k.phone between u.phone and u.phone order by k.phone limit 1)
+          (select k.contact_id from public.contact_points k
+       where k.org_id = v_org_id and k.kind = 'phone' and k.value between u.phone and u.phone order by k.value limit 1)
         when u.email is null then v_new[u.ordinality]
         else coalesce(
-          (select k.id from public.contacts k
-            where k.org_id = v_org_id and k.email between u.email and u.email
-            order by k.email, k.created_at, k.id limit 1),
-          (select k.id from public.contacts k,
+          (select k.contact_id from public.contact_points k
+            where k.org_id = v_org_id and k.kind = 'email' and k.value between u.email and u.email
+            order by k.value, k.created_at, k.contact_id limit 1),
+          (select k.contact_id from public.contact_points k,
                  (select o.phone from unnest(v_people) with ordinality o
                    where o.phone is not null and o.email = u.email order by o.ordinality limit 1) same
-            where k.org_id = v_org_id and k.phone between same.phone and same.phone order by k.phone limit 1)) end
+            where k.org_id = v_org_id and k.kind = 'phone' and k.value between same.phone and same.phone order by k.value limit 1)) end
       from unnest(v_people) with ordinality u
      order by u.ordinality);
 
@@ -289,11 +320,13 @@ begin
     from lacking l join given g on g.id = l.id
    where c.ctid = l.at;
 
+  -- 7. What else they can be reached by.
+  perform private.add_given_points(v_org_id, v_ids, v_people);
   return v_ids;
 end;
 $$;
 comment on function private.resolve_contacts is
-  'The contact of each person, in their order: the one with the same number, else the one with the same e-mail address, else a new one. Two people with one address and two numbers stay two: a message to the wrong number is worse than a double. Fills empty fields only. The caller holds private.lock_people. Definer: called beneath RLS.';
+  'The contact of each person, in their order: the one that any of whose numbers it is, else the one with the same e-mail address, else a new one. Two people with one address and two numbers stay two: a message to the wrong number is worse than a double. Fills empty fields only. The caller holds private.lock_people. Definer: called beneath RLS.';
 
 create function private.resolve_contact(org_id uuid, person jsonb) returns uuid
   language plpgsql volatile security definer set search_path = ''
@@ -301,9 +334,10 @@ as $$
 declare
   v_person private.person := private.read_person(resolve_contact.person);
 begin
-  perform private.lock_people(resolve_contact.org_id, array[v_person.phone, v_person.email]);
+  perform private.lock_people(resolve_contact.org_id, array[v_person.phone, v_person.email] || v_person.phones || v_person.emails);
+  perform private.refuse_suppressed(resolve_contact.org_id, v_person);
   return (private.resolve_contacts(resolve_contact.org_id, array[v_person]))[1];
 end;
 $$;
 comment on function private.resolve_contact is
-  'private.resolve_contacts for one person given as JSON; takes the locks itself. Definer: called beneath RLS.';
+  'private.resolve_contacts for one person given as JSON; takes the locks itself. Raises PT409 suppressed for an erased person whom nobody has met again. Definer: called beneath RLS.';

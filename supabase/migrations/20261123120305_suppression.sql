@@ -1,22 +1,44 @@
--- 305_suppression.sql: people who are never to be stored again, known by keyed hashes alone.
+-- 305_suppression.sql: people who were erased stay erased: keyed hashes of what they were known by, which every way in asks.
+--
+-- The rule (rights and retention): what others hand in about an erased person (files, sheets, marketplaces, the API, the phone's
+-- address book and history, Flow's own sends) is not stored. A person who writes on WhatsApp after the erasure has acted themselves:
+-- they are met as somebody new, of whom nothing is known, and the entry stays: an old file must not give the new record its old
+-- data back. Only an owner takes an entry off the list, saying why.
 
 create table private.suppressions (
-  org_id uuid not null references public.organizations on delete restrict,
-  hash   bytea not null,
-  kind   text not null,
-  at     timestamptz not null default now(),
+  org_id        uuid not null references public.organizations on delete restrict,
+  hash          bytea not null,
+  kind          text not null,
+  person_id     uuid not null,
+  suppressed_at timestamptz not null default now(),
+  refused       int not null default 0,
+  refused_at    timestamptz,
+  returned_at   timestamptz,
+  lifted_at     timestamptz,
+  lifted_by     uuid,
+  lifted_why    text,
   primary key (org_id, hash),
-  constraint suppressed_value_kind_is_known check (kind in ('phone', 'email'))
+  constraint suppression_kind_is_known check (kind in ('phone', 'email', 'user_id')),
+  constraint suppression_hash_is_sha256 check (octet_length(hash) = 32),
+  constraint suppression_is_lifted_for_a_reason check ((lifted_at is null) = (lifted_why is null))
 );
-comment on table private.suppressions is
-  'Phones and e-mail addresses that leads may not bring back: of people who were erased, or asked never to be stored. The hash outlives them, the value does not.';
-comment on column private.suppressions.org_id is 'The organization.';
-comment on column private.suppressions.hash is 'HMAC-SHA256 of organization and value under a key in Vault: without that key nobody can try numbers.';
-comment on column private.suppressions.kind is 'phone (E.164) or email (lower-case).';
-comment on column private.suppressions.at is 'Since when. An enquiry that somebody makes later themselves (marketplace, form) is a new one.';
+comment on table private.suppressions is 'What erased people were known by, as HMAC-SHA-256 under a key in Vault: enough to recognize them, not enough to learn who they were.';
+comment on column private.suppressions.org_id is 'The organization; also inside the hash, so that nobody is recognized across organizations.';
+comment on column private.suppressions.hash is 'HMAC of organization, kind and value: E.164, lower-case address, or user id (BSUID).';
+comment on column private.suppressions.kind is 'phone, email or user_id.';
+comment on column private.suppressions.person_id is 'The contact that was erased: what belongs together is lifted together. No foreign key: it outlives the contact.';
+comment on column private.suppressions.suppressed_at is 'Since when. A message of theirs from after it is a new beginning.';
+comment on column private.suppressions.refused is 'How often something of theirs was turned away.';
+comment on column private.suppressions.refused_at is 'When last.';
+comment on column private.suppressions.returned_at is 'When they wrote by themselves after the erasure; null: they did not.';
+comment on column private.suppressions.lifted_at is 'When an owner took it off the list; null: it counts.';
+comment on column private.suppressions.lifted_by is 'That owner. No foreign key: it outlives the membership.';
+comment on column private.suppressions.lifted_why is 'How they came to agree, in the owner''s words.';
+create index suppressions_person on private.suppressions (org_id, person_id);
 alter table private.suppressions enable row level security;
+-- No policies and no grants: only the functions below read this table.
 
-create function private.suppression_key() returns text
+create function private.suppression_key() returns bytea
   language plpgsql volatile security definer set search_path = ''
 as $$
 declare
@@ -26,148 +48,224 @@ begin
   if v_key is null then
     perform pg_advisory_xact_lock(hashtextextended('flow.suppression_key', 0));
     select s.decrypted_secret into v_key from vault.decrypted_secrets s where s.name = 'flow_suppression_key';
-    if v_key is null then
-      v_key := encode(extensions.gen_random_bytes(32), 'base64');
-      perform vault.create_secret(v_key, 'flow_suppression_key', 'Hashes what may not be stored again. Losing it forgets the list.');
-    end if;
   end if;
-  return v_key;
+  if v_key is null then
+    if exists (select from private.suppressions) then     -- a new key would recognize nobody, and say nothing
+      raise sqlstate 'PT503' using message = 'The key of the suppression list is missing from Vault.', detail = 'suppression_key_missing',
+        hint = 'Restore the secret flow_suppression_key in Vault.';
+    end if;
+    v_key := encode(extensions.gen_random_bytes(32), 'base64');
+    perform vault.create_secret(v_key, 'flow_suppression_key', 'Recognizes erased people. Never changed: hashes cannot be made anew.');
+  end if;
+  return decode(v_key, 'base64');
 end;
 $$;
-comment on function private.suppression_key is 'The key of the hashes, made at first use. Definer: Vault is open to this owner alone.';
+comment on function private.suppression_key is 'The key of the list, 32 random bytes, made in Vault at first use. Raises PT503 when it is lost. Definer, and granted to nobody.';
 
-create function private.suppression_hash(org_id uuid, value text, key text) returns bytea
-  language sql immutable set search_path = ''
-as $$ select extensions.hmac(org_id::text || ' ' || value, key, 'sha256') $$;
-comment on function private.suppression_hash is 'What stands for a phone (E.164) or e-mail address (lower-case) in private.suppressions; null for null.';
+create function private.suppression_hash(key bytea, org_id uuid, kind text, value text) returns bytea
+  language sql immutable security invoker set search_path = ''
+as $$
+  select extensions.hmac(convert_to(concat_ws(chr(31), suppression_hash.org_id, suppression_hash.kind, suppression_hash.value), 'UTF8'), suppression_hash.key, 'sha256')
+$$;
+comment on function private.suppression_hash is 'HMAC-SHA-256 of organization, kind and value under the key of private.suppression_key.';
 
-create function private.suppressed_since(org_id uuid, people private.person[]) returns timestamptz[]
+create function private.suppressed_points(org_id uuid, kinds text[], given text[]) returns bytea[]
   language plpgsql volatile security definer set search_path = ''
 as $$
 #variable_conflict use_column
 declare
-  v_key text;
+  v_key bytea;
 begin
-  -- Most organizations have erased nobody: they pay for one look.
-  if not exists (select from private.suppressions s where s.org_id = suppressed_since.org_id) then
-    return null;
+  -- Nearly every organization has erased nobody: no key is read for them, nothing is hashed.
+  perform from private.suppressions s where s.org_id = suppressed_points.org_id and s.lifted_at is null limit 1;
+  if not found then
+    return array_fill(null::bytea, array[cardinality(given)]);
   end if;
   v_key := private.suppression_key();
   return array(
-    select (select max(s.at) from private.suppressions s
-             where s.org_id = suppressed_since.org_id
-               and s.hash in (private.suppression_hash(suppressed_since.org_id, p.phone, v_key), private.suppression_hash(suppressed_since.org_id, p.email, v_key)))
-      from unnest(suppressed_since.people) with ordinality p order by p.ordinality);
+    select (select s.hash from private.suppressions s
+             where s.org_id = suppressed_points.org_id and s.lifted_at is null
+               and s.hash = private.suppression_hash(v_key, suppressed_points.org_id, g.kind, g.value))
+      from unnest(kinds, given) with ordinality g (kind, value, n) order by g.n);
 end;
 $$;
-comment on function private.suppressed_since is
-  'For each person since when they are suppressed, by phone or address, or null; null altogether when the organization suppresses nobody. Definer: called beneath RLS.';
+comment on function private.suppressed_points is 'For each of these points (kind: phone, email, user_id; value as it is stored) the hash under which it is suppressed, or null.';
 
-create function private.suppress_values(org_id uuid, phones text[], emails text[]) returns int
+create function private.is_suppressed(org_id uuid, kind text, value text) returns boolean
+  language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  return (private.suppressed_points(is_suppressed.org_id, array[is_suppressed.kind], array[is_suppressed.value]))[1] is not null;
+end;
+$$;
+comment on function private.is_suppressed is 'Whether this number, address or user id is an erased person''s.';
+
+create function private.suppressed_people(org_id uuid, people private.person[]) returns int[]
   language plpgsql volatile security definer set search_path = ''
 as $$
 #variable_conflict use_column
 declare
-  v_key   text := private.suppression_key();
-  v_count int;
+  v_places int[];
+  v_hashes bytea[];
 begin
-  insert into private.suppressions (org_id, hash, kind)
-  select distinct suppress_values.org_id, private.suppression_hash(suppress_values.org_id, g.value, v_key), g.kind
-    from (select 'phone', p from unnest(suppress_values.phones) p union all select 'email', lower(e) from unnest(suppress_values.emails) e) g (kind, value)
-   where g.value is not null
-   order by 2
-      on conflict (org_id, hash) do update set at = now();
-  get diagnostics v_count = row_count;
-  return v_count;
+  perform from private.suppressions s where s.org_id = suppressed_people.org_id and s.lifted_at is null limit 1;
+  if not found then
+    return '{}';
+  end if;
+  with points as (
+    select u.ordinality::int as place, x.kind, x.value from unnest(people) with ordinality u
+     cross join lateral (
+       select 'phone', u.phone union all select 'email', u.email
+       union all select 'phone', p from unnest(u.phones) p union all select 'email', e from unnest(u.emails) e) x (kind, value)
+     where x.value is not null
+  ), asked as (
+    select array_agg(p.place order by p.place, p.kind, p.value) as places,
+           private.suppressed_points(suppressed_people.org_id, array_agg(p.kind order by p.place, p.kind, p.value), array_agg(p.value order by p.place, p.kind, p.value)) as hashes
+      from points p
+  )
+  select array_agg(distinct h.place), array_agg(distinct h.hash) into v_places, v_hashes
+    from asked a cross join lateral unnest(a.places, a.hashes) h (place, hash) where h.hash is not null;
+  update private.suppressions s set refused = s.refused + 1, refused_at = now()
+   where (s.org_id, s.hash) in (select k.org_id, k.hash from private.suppressions k
+                                 where k.org_id = suppressed_people.org_id and k.hash = any (v_hashes) order by k.hash for update);
+  return coalesce(v_places, '{}');
 end;
 $$;
-comment on function private.suppress_values is 'Puts phones and addresses on the list; what is on it already counts from now. Returns how many. Definer: nobody may write the table.';
+comment on function private.suppressed_people is 'Which of these people, by their places from 1, are erased ones by any number or address they come with; each of those counts as refused.';
 
-create function private.checked_person(phone text, email text) returns void
-  language plpgsql immutable set search_path = ''
+create function private.raise_suppressed() returns void
+  language plpgsql immutable security invoker set search_path = ''
 as $$
 begin
-  if checked_person.phone !~ '^\+[1-9][0-9]{6,14}$' then
-    raise sqlstate 'PT422' using message = 'This is not a complete telephone number.', detail = 'phone_invalid', hint = 'Write it like +919812345678.';
-  elsif checked_person.email !~ '^[^@\s]+@[^@\s]+$' then
-    raise sqlstate 'PT422' using message = 'This is not an e-mail address.', detail = 'email_invalid', hint = 'Write it like name@example.com.';
-  elsif checked_person.phone is null and checked_person.email is null then
-    raise sqlstate 'PT422' using message = 'Give a phone number or an e-mail address.', detail = 'person_missing', hint = 'Fields: phone, email.';
+  raise sqlstate 'PT409' using message = 'This person was erased at their own wish.', detail = 'suppressed',
+    hint = 'If they have come back and agreed, an owner can take them off the list.';
+end;
+$$;
+comment on function private.raise_suppressed is 'Raises PT409 suppressed.';
+
+create function private.refuse_suppressed(org_id uuid, person private.person) returns void
+  language plpgsql volatile security definer set search_path = ''
+as $$
+#variable_conflict use_column
+begin
+  -- Who came back by themselves has a contact, and may be answered.
+  if not exists (select from public.contact_points p where p.org_id = refuse_suppressed.org_id and p.kind = 'phone' and p.value = (person).phone)
+     and (private.is_suppressed(refuse_suppressed.org_id, 'phone', (person).phone) or private.is_suppressed(refuse_suppressed.org_id, 'email', (person).email)) then
+    perform private.raise_suppressed();
   end if;
 end;
 $$;
-comment on function private.checked_person is 'Refuses what is no E.164 number, no address, or neither. Raises PT422 phone_invalid, email_invalid, person_missing.';
+comment on function private.refuse_suppressed is 'Raises PT409 suppressed for an erased person who has not come back.';
 
-create function private.suppress_person(org_id uuid, phone text, email text) returns jsonb
-  language plpgsql volatile security definer set search_path = ''
-as $$
-declare
-  v_count int;
-begin
-  perform private.require_role(suppress_person.org_id, 'owner');
-  perform private.checked_person(suppress_person.phone, suppress_person.email);
-  v_count := private.suppress_values(suppress_person.org_id, array[suppress_person.phone], array[suppress_person.email]);
-  perform private.audit(suppress_person.org_id, 'suppression.added', 'suppression', suppress_person.org_id::text, jsonb_build_object('values', v_count));
-  return jsonb_build_object('suppressed', v_count);
-end;
-$$;
-comment on function private.suppress_person is 'Body of public.suppress_person. Definer: nobody may write the table.';
-create function public.suppress_person(org_id uuid, phone text default null, email text default null) returns jsonb
-  language sql volatile set search_path = ''
-begin atomic
-  select private.suppress_person(org_id, phone, email);
-end;
-comment on function public.suppress_person is
-  'Never store leads with this phone (E.164) or e-mail address again: somebody asked for that. What is stored stays; erase it apart. Owners. Returns {suppressed}. Raises PT403, PT404, PT422 phone_invalid, email_invalid, person_missing.';
-grant execute on function private.suppress_person, public.suppress_person to authenticated;
-
-create function private.allow_person(org_id uuid, phone text, email text, reason text) returns jsonb
+------------------------------------------------------------------------------------------------
+-- On and off the list
+------------------------------------------------------------------------------------------------
+create function private.suppress_points(org_id uuid, person_id uuid, kinds text[], given text[]) returns int
   language plpgsql volatile security definer set search_path = ''
 as $$
 #variable_conflict use_column
 declare
-  v_key    text := private.suppression_key();
-  v_reason text := private.clean_text(allow_person.reason, 500);
-  v_count  int;
+  v_key  bytea := private.suppression_key();
+  v_many int;
 begin
-  perform private.require_role(allow_person.org_id, 'owner');
-  perform private.checked_person(allow_person.phone, allow_person.email);
-  if v_reason is null then
-    raise sqlstate 'PT422' using message = 'Say how the person agreed to be stored again.', detail = 'reason_missing', hint = 'It is kept in the audit log.';
-  end if;
-  delete from private.suppressions s
-   where s.org_id = allow_person.org_id
-     and s.hash in (private.suppression_hash(allow_person.org_id, allow_person.phone, v_key), private.suppression_hash(allow_person.org_id, lower(allow_person.email), v_key));
-  get diagnostics v_count = row_count;
-  perform private.audit(allow_person.org_id, 'suppression.lifted', 'suppression', allow_person.org_id::text, jsonb_build_object('values', v_count));
-  return jsonb_build_object('allowed', v_count);
+  insert into private.suppressions as s (org_id, hash, kind, person_id)
+  select distinct on (h.hash) suppress_points.org_id, h.hash, h.kind, suppress_points.person_id
+    from (select private.suppression_hash(v_key, suppress_points.org_id, g.kind, g.value) as hash, g.kind
+            from unnest(kinds, given) g (kind, value) where g.value <> '') h
+   order by h.hash
+      on conflict (org_id, hash) do update
+     set person_id = excluded.person_id, suppressed_at = now(), returned_at = null, lifted_at = null, lifted_by = null, lifted_why = null;
+  get diagnostics v_many = row_count;
+  return v_many;
 end;
 $$;
-comment on function private.allow_person is 'Body of public.allow_person. Definer: nobody may write the table.';
-create function public.allow_person(org_id uuid, reason text, phone text default null, email text default null) returns jsonb
-  language sql volatile set search_path = ''
-begin atomic
-  select private.allow_person(org_id, phone, email, reason);
-end;
-comment on function public.allow_person is
-  'Takes a phone (E.164) or e-mail address off the list: the person agreed again. Owners, audited. Returns {allowed: how many were on it}. Raises PT403, PT404, PT422 reason_missing, phone_invalid, email_invalid, person_missing.';
-grant execute on function private.allow_person, public.allow_person to authenticated;
+comment on function private.suppress_points is 'Puts numbers (E.164), addresses and user ids of one person on the list; again, or after an exception: from now. Returns how many.';
 
-create function private.suppressed_people(org_id uuid) returns jsonb
+create function private.suppress_contact(org_id uuid, contact_id uuid) returns int
+  language plpgsql volatile security definer set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  v_kinds text[];
+  v_given text[];
+begin
+  select array_agg(k.kind), array_agg(k.value) into v_kinds, v_given from (
+    select p.kind, p.value from public.contact_points p where p.org_id = suppress_contact.org_id and p.contact_id = suppress_contact.contact_id
+    union select 'phone', l.phone from public.leads l where l.org_id = suppress_contact.org_id and l.contact_id = suppress_contact.contact_id and l.phone is not null
+    union select case i.kind when 'wa_id' then 'phone' else 'user_id' end, case i.kind when 'wa_id' then '+' || i.value else i.value end
+            from public.contact_identities i where i.org_id = suppress_contact.org_id and i.contact_id = suppress_contact.contact_id
+    union select x.kind, x.value from public.contacts c
+            cross join lateral (values ('phone', c.phone), ('phone', '+' || c.wa_id), ('email', c.email), ('user_id', c.user_id), ('user_id', c.parent_user_id)) x (kind, value)
+           where c.org_id = suppress_contact.org_id and c.id = suppress_contact.contact_id and x.value is not null) k;
+  perform private.forget_merges(suppress_contact.org_id, suppress_contact.contact_id);
+  perform private.forget_likeness(suppress_contact.org_id, suppress_contact.contact_id);
+  return private.suppress_points(suppress_contact.org_id, suppress_contact.contact_id, v_kinds, v_given);
+end;
+$$;
+comment on function private.suppress_contact is
+  'For erasure, in its transaction and before it deletes anything: puts all that a contact is or was known by on the list, and forgets what could bring it back (merges that could be undone, keys of likely duplicates). Returns how many entries.';
+
+create function private.suppression_counts(org_id uuid) returns jsonb
   language plpgsql stable security definer set search_path = ''
 as $$
 #variable_conflict use_column
 begin
-  perform private.require_role(suppressed_people.org_id, 'admin');
-  return (select jsonb_build_object('phones', count(*) filter (where s.kind = 'phone'), 'emails', count(*) filter (where s.kind = 'email'), 'newest', max(s.at))
-            from private.suppressions s where s.org_id = suppressed_people.org_id);
+  perform private.require_role(suppression_counts.org_id, 'admin');
+  return (
+    select jsonb_build_object(
+      'people', count(distinct s.person_id) filter (where s.lifted_at is null),
+      'phones', count(*) filter (where s.kind = 'phone' and s.lifted_at is null), 'emails', count(*) filter (where s.kind = 'email' and s.lifted_at is null),
+      'user_ids', count(*) filter (where s.kind = 'user_id' and s.lifted_at is null),
+      'refused', coalesce(sum(s.refused), 0), 'last_refused_at', max(s.refused_at),
+      'returned', count(distinct s.person_id) filter (where s.returned_at is not null and s.lifted_at is null),
+      'lifted', count(distinct s.person_id) filter (where s.lifted_at is not null))
+      from private.suppressions s where s.org_id = suppression_counts.org_id);
 end;
 $$;
-comment on function private.suppressed_people is 'Body of public.suppressed_people. Definer: the table is closed to all.';
-create function public.suppressed_people(org_id uuid) returns jsonb
+comment on function private.suppression_counts is 'Body of public.suppression_counts. Definer: the list is closed to all.';
+create function public.suppression_counts(org_id uuid) returns jsonb
   language sql stable set search_path = ''
 begin atomic
-  select private.suppressed_people(org_id);
+  select private.suppression_counts(org_id);
 end;
-comment on function public.suppressed_people is 'How many phones and addresses may not be stored again: {phones, emails, newest}; which they are nobody can tell. Admins. Raises PT403, PT404.';
-grant execute on function private.suppressed_people, public.suppressed_people to authenticated;
+comment on function public.suppression_counts is
+  'How long the suppression list is, never what is on it: {people, phones, emails, user_ids, refused: arrivals turned away, last_refused_at, returned: people who wrote by themselves since, lifted: people whom an owner took off}. For admins.';
+
+create function private.lift_suppression(org_id uuid, kind text, value text, evidence text) returns jsonb
+  language plpgsql volatile security definer set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  v_hash   bytea;
+  v_person uuid;
+  v_many   int;
+begin
+  perform private.require_role(lift_suppression.org_id, 'owner');
+  if private.clean_text(lift_suppression.evidence, 500) is null then
+    raise sqlstate 'PT422' using message = 'Say how they came to agree.', detail = 'evidence_missing', hint = 'For instance: called us on Monday and asked for a quotation.';
+  end if;
+  v_hash := (private.suppressed_points(lift_suppression.org_id, array[lift_suppression.kind],
+               array[case lift_suppression.kind when 'user_id' then btrim(lift_suppression.value) else private.read_point(lift_suppression.kind, lift_suppression.value) end]))[1];
+  if v_hash is null then
+    raise sqlstate 'PT404' using message = 'Nobody with this number or address is on the list.', detail = 'suppression_unknown', hint = 'Nothing has to be done.';
+  end if;
+  select s.person_id into v_person from private.suppressions s where s.org_id = lift_suppression.org_id and s.hash = v_hash;
+  update private.suppressions s
+     set lifted_at = now(), lifted_by = auth.uid(), lifted_why = private.clean_text(lift_suppression.evidence, 500)
+   where (s.org_id, s.hash) in (select k.org_id, k.hash from private.suppressions k
+                                 where k.org_id = lift_suppression.org_id and k.person_id = v_person and k.lifted_at is null order by k.hash for update);
+  get diagnostics v_many = row_count;
+  perform private.audit(lift_suppression.org_id, 'suppression.lifted', 'contact', v_person::text, jsonb_build_object('entries', v_many, 'kind', lift_suppression.kind));
+  return jsonb_build_object('lifted', v_many);
+end;
+$$;
+comment on function private.lift_suppression is 'Body of public.lift_suppression. Definer: the list is closed to all.';
+create function public.lift_suppression(org_id uuid, kind text, value text, evidence text) returns jsonb
+  language sql volatile set search_path = ''
+begin atomic
+  select private.lift_suppression(org_id, kind, value, evidence);
+end;
+comment on function public.lift_suppression is
+  'An owner''s exception: this person contacted us again and agreed. kind phone (E.164), email or user_id, and how they agreed; everything that was known of the person comes off the list, and is audited. '
+  'Returns {lifted: entries}. Raises PT403, PT404 suppression_unknown, PT422.';
+grant execute on function private.suppression_counts, public.suppression_counts, private.lift_suppression, public.lift_suppression to authenticated;

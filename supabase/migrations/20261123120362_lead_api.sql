@@ -18,6 +18,9 @@ begin
   if v_stored #> '{errors,0}' is not null and v_stored #>> '{errors,0,reason}' <> 'conflicting_copy' then
     raise sqlstate 'PT422' using message = 'This lead cannot be stored.', detail = 'lead_refused', hint = v_stored #>> '{errors,0,reason}';
   end if;
+  if (v_stored ->> 'suppressed')::int > 0 then
+    raise sqlstate 'PT422' using message = 'This lead cannot be stored.', detail = 'lead_refused', hint = 'suppressed';
+  end if;
   select l.* into strict v_lead from public.leads l
    where l.org_id = post_lead.org_id and l.source_id = post_lead.source_id and l.external_id = btrim(post_lead.item ->> 'external_id');
   if v_stored -> 'inserted' = '1' then

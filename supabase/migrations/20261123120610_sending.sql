@@ -109,12 +109,18 @@ begin
   if v_phone is not null and v_phone !~ '^\+[1-9][0-9]{6,14}$' then
     raise sqlstate 'PT422' using message = 'The phone number is not in E.164 form', detail = 'phone_invalid', hint = 'Write it like +919810000011.';
   end if;
-  select i.contact_id into v_id from public.contact_identities i
-   where i.org_id = contact_for_sending.org_id and i.kind = case when v_phone is null then 'user_id' else 'wa_id' end
-     and i.value = coalesce(ltrim(v_phone, '+'), contact_for_sending.recipient);
-  if v_id is not null then
-    return v_id;
-  elsif v_phone is null then
+  loop
+    select i.contact_id into v_id from public.contact_identities i
+     where i.org_id = contact_for_sending.org_id and i.kind = case when v_phone is null then 'user_id' else 'wa_id' end
+       and i.value = coalesce(ltrim(v_phone, '+'), contact_for_sending.recipient);
+    exit when not found;
+    -- Who is merged away at this moment is looked for again.
+    perform from public.contacts c where c.org_id = contact_for_sending.org_id and c.id = v_id for key share;
+    if found then
+      return v_id;
+    end if;
+  end loop;
+  if v_phone is null then
     raise sqlstate 'PT404' using message = 'No contact has this WhatsApp user id', detail = 'contact_unknown',
       hint = 'A user id is known once the person has written.';
   end if;

@@ -45,6 +45,7 @@ declare
   v_made  jsonb;
 begin
   if exists (select from unnest(v_known) u where u.contact_id is null) then
+    v_known := private.without_suppressed(v_known);
     -- New to WhatsApp: they may be known by phone from a lead; else they are new to the organization.
     with made as (
       insert into public.contacts (org_id, wa_id, user_id, phone)
@@ -52,6 +53,7 @@ begin
              case when min(u.item ->> 'from') ~ '^[1-9][0-9]{6,14}$' then '+' || min(u.item ->> 'from') end
         from unnest(v_known) u
        where u.contact_id is null and coalesce(u.item ->> 'from', u.item ->> 'from_user_id') is not null
+         and not exists (select from public.contact_points p where p.org_id = u.org_id and p.kind = 'phone' and p.value = '+' || (u.item ->> 'from'))
        group by u.org_id, coalesce(u.item ->> 'from', u.item ->> 'from_user_id')
        order by u.org_id, coalesce(u.item ->> 'from', u.item ->> 'from_user_id')
       on conflict do nothing
@@ -59,11 +61,11 @@ begin
     )
     select jsonb_agg(jsonb_build_object('org_id', m.org_id, 'id', m.id)) into v_made from made m;
     insert into public.contact_identities (org_id, kind, value, contact_id)
-    select distinct on (u.org_id, u.item ->> 'from') u.org_id, 'wa_id', u.item ->> 'from', coalesce(c.id, p.id)
+    select distinct on (u.org_id, u.item ->> 'from') u.org_id, 'wa_id', u.item ->> 'from', coalesce(c.id, p.contact_id)
       from unnest(v_known) u
       left join public.contacts c on (c.org_id, c.wa_id) = (u.org_id, u.item ->> 'from')
-      left join public.contacts p on (p.org_id, p.phone) = (u.org_id, '+' || (u.item ->> 'from'))
-     where u.contact_id is null and coalesce(c.id, p.id) is not null
+      left join public.contact_points p on p.kind = 'phone' and (p.org_id, p.value) = (u.org_id, '+' || (u.item ->> 'from'))
+     where u.contact_id is null and coalesce(c.id, p.contact_id) is not null
      order by u.org_id, u.item ->> 'from'
     on conflict (org_id, kind, value) do nothing;
     insert into public.contact_identities (org_id, kind, value, contact_id)
@@ -80,7 +82,7 @@ begin
        where (c.org_id, c.id) = (m.org_id, m.id)
          and not exists (select from public.contact_identities i where (i.org_id, i.contact_id) = (m.org_id, m.id));
     end if;
-    v_known := private.find_senders(updates);
+    v_known := private.find_senders(v_known);
   end if;
   v_known := private.hold_senders(v_known);
 
@@ -110,14 +112,15 @@ begin
         select i.contact_id from public.contact_identities i
          where (i.org_id, i.kind, i.value) = (u.org_id, 'wa_id', u.item ->> 'from') and i.contact_id <> u.contact_id
         union all
-        select c.id from public.contacts c where (c.org_id, c.phone) = (u.org_id, '+' || (u.item ->> 'from')) and c.id <> u.contact_id
+        select p.contact_id from public.contact_points p
+         where p.kind = 'phone' and (p.org_id, p.value) = (u.org_id, '+' || (u.item ->> 'from')) and p.contact_id <> u.contact_id
            -- Unless it is a former number of the sender: then somebody else may have it by now.
            and not exists (select from public.contact_identities n where n.org_id = u.org_id and n.contact_id = u.contact_id
                               and n.kind = 'wa_id' and n.changed_at is not null and n.value <> u.item ->> 'from')) o
      order by u.org_id, u.contact_id, o.contact_id limit 1;
     exit when not found;
     perform private.merge_contacts(v_pair.org_id, v_pair.contact_id, v_pair.other);
-    v_known := private.find_senders(updates);
+    v_known := private.find_senders(v_known);
   end loop;
 
   -- Missing ids, and the newest profile name where WhatsApp is the only one who gave a name.

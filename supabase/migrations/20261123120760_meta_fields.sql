@@ -222,6 +222,7 @@ begin
       jsonb_build_object('from', v_wish -> 'wa_id', 'from_user_id', v_wish -> 'user_id'), null, null,
       (e).org_id, (e).number_id, null, to_timestamp((v_wish ->> 'timestamp')::bigint), null)::private.meta_update;
     v_sender := (private.meet_senders(array[v_sender]))[1];
+    continue when v_sender.org_id is null;              -- late news of an erased person
     if v_sender.contact_id is null then
       raise sqlstate 'PT422' using message = 'The preference names nobody', detail = 'sender_missing';
     end if;

@@ -217,6 +217,7 @@ begin
     select i.contact_id into v_contact from public.contact_identities i
      where (i.org_id, i.kind, i.value) = ((e).org_id, 'wa_id', ltrim(v_phone, '+'));
     if not found then
+      continue when private.is_suppressed((e).org_id, 'phone', v_phone);
       v_contact := private.resolve_contact((e).org_id, jsonb_build_object('name', v_name, 'phone', v_phone));
     end if;
     -- An empty name is filled; one that came from the address book follows it.

@@ -30,6 +30,9 @@ begin
   insert into public.contacts (org_id, id, name, name_at, phone, phone_kind, wa_id, user_id, created_at)
   select v_shadow, c.id, c.name, c.name_at, c.phone, c.phone_kind, c.wa_id, c.user_id, c.created_at
     from public.contacts c where c.org_id = shadow_organization.org_id;
+  insert into public.contact_points (org_id, contact_id, kind, value)
+  select v_shadow, p.contact_id, p.kind, p.value from public.contact_points p where p.org_id = shadow_organization.org_id and p.kind = 'phone'
+      on conflict do nothing;
   insert into public.contact_identities (org_id, kind, value, contact_id, changed_at)
   select v_shadow, i.kind, i.value, i.contact_id, i.changed_at
     from public.contact_identities i where i.org_id = shadow_organization.org_id;

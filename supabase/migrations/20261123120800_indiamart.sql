@@ -26,6 +26,7 @@ create table public.sync_runs (
   note                  text,
   min_interval_seconds  int,
   reason                text,
+  suppressed            int not null default 0,
   primary key (org_id, id),
   foreign key (org_id, source_id) references public.lead_sources (org_id, id) on delete restrict,
   constraint run_kind_is_known check (kind in ('live', 'backfill', 'manual', 'push', 'sweep')),
@@ -61,6 +62,7 @@ comment on column public.sync_runs.message is 'A sentence for people; null when 
 comment on column public.sync_runs.note is 'Begin of an answer that was no success, without the key; for operators, not for people.';
 comment on column public.sync_runs.min_interval_seconds is 'The interval in force when the run was handed out.';
 comment on column public.sync_runs.reason is 'Of a key that was rejected: incorrect, expired or replaced; null otherwise.';
+comment on column public.sync_runs.suppressed is 'Leads of erased people, of whom nothing was kept (305_suppression.sql).';
 
 create table private.source_coverage (
   org_id       uuid not null,
@@ -98,7 +100,7 @@ create policy "Members can read the sync log of their organizations"
   using (org_id = any (array(select private.my_org_ids())));
 grant select (
   org_id, id, source_id, kind, requested_by, started_at, finished_at, window_from, window_to, gap_from, gap_to, outcome,
-  http_status, code, is_complete, received, inserted, known, errors, message, reason
+  http_status, code, is_complete, received, inserted, known, errors, message, reason, suppressed
 ) on public.sync_runs to authenticated;
 
 create function private.sync_run(run public.sync_runs) returns jsonb

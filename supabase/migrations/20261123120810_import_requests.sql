@@ -39,7 +39,7 @@ create function private.change_import(org_id uuid, import_id uuid, wish text, gi
 as $$
 #variable_conflict use_column
 declare
-  c_fields  constant text[] := '{external_id,name,phone,phone_2,email,company,address,city,state,pincode,country,title,product,message,received_at}';
+  c_fields  constant text[] := '{external_id,name,phone,phone_2,email,email_2,company,address,city,state,pincode,country,title,product,message,received_at}';
   v_import  public.lead_imports := private.import_for_change(change_import.org_id, change_import.import_id, case change_import.wish
               when 'preview' then '{read}' when 'confirm' then '{read}' when 'cancel' then '{uploaded,read,ready,running}'
               else '{done,failed,cancelled}' end::text[]);

@@ -418,7 +418,7 @@ begin
      set finished_at = clock_timestamp(), outcome = v_outcome, http_status = (v_answer ->> 'http_status')::int,
          code = left(v_answer ->> 'code', 20), reason = left(v_answer ->> 'reason', 20), is_complete = case when v_outcome in ('ok', 'empty') then v_complete or v_outcome = 'empty' end,
          received = jsonb_array_length(v_leads), inserted = (v_stored ->> 'inserted')::int, known = (v_stored ->> 'known')::int,
-         errors = v_stored -> 'errors', note = left(v_answer ->> 'message', 2048),
+         suppressed = (v_stored ->> 'suppressed')::int, errors = v_stored -> 'errors', note = left(v_answer ->> 'message', 2048),
          message = nullif(concat_ws(' ', v_message, case when r.gap_from is not null then
            'Leads of a time before this were too old to be fetched.' end), '')
    where r.org_id = v_run.org_id and r.id = v_run.id
@@ -480,9 +480,9 @@ begin
     return '{}';          -- nothing in it: nothing to log
   end if;
   v_stored := private.store_leads(v_source.org_id, v_source.id, push_leads.items);
-  insert into public.sync_runs (org_id, source_id, kind, finished_at, outcome, received, inserted, known, errors)
+  insert into public.sync_runs (org_id, source_id, kind, finished_at, outcome, received, inserted, known, suppressed, errors)
   values (v_source.org_id, v_source.id, 'push', clock_timestamp(), 'ok', jsonb_array_length(push_leads.items),
-          (v_stored ->> 'inserted')::int, (v_stored ->> 'known')::int, v_stored -> 'errors')
+          (v_stored ->> 'inserted')::int, (v_stored ->> 'known')::int, (v_stored ->> 'suppressed')::int, v_stored -> 'errors')
   returning * into v_run;
   perform private.note_arrivals(v_source.org_id, v_source.id, v_run.id, 'push', push_leads.items);
   return private.sync_run(v_run);

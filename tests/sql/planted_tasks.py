@@ -8,7 +8,13 @@ from tests.database import Database
 
 def plant_tasks(db: Database, org_id: UUID, member_id: UUID, ids: dict[str, Any]) -> dict[str, Any]:
     """Put something into each table of tasks, working hours, assignment, clocks and costs; everybody is told something."""
-    given = {"org": org_id, "member": member_id, "lead": ids["lead_id"], "source": ids["source_id"]}
+    given = {
+        "org": org_id,
+        "member": member_id,
+        "lead": ids["lead_id"],
+        "source": ids["source_id"],
+        "contact": ids["contact_id"],
+    }
 
     def add(query: str) -> Any:
         return db.execute(query, given).fetchone()[0]  # type: ignore[index]
@@ -22,8 +28,8 @@ def plant_tasks(db: Database, org_id: UUID, member_id: UUID, ids: dict[str, Any]
         ),
         "task_id": add(
             """
-            insert into public.tasks (org_id, kind, title, lead_id, due_at, created_by)
-            values (%(org)s, 'call', 'Planted', %(lead)s, now() + interval '1 day', %(member)s) returning id
+            insert into public.tasks (org_id, kind, title, lead_id, contact_id, due_at, created_by)
+            values (%(org)s, 'call', 'Planted', %(lead)s, %(contact)s, now() + interval '1 day', %(member)s) returning id
             """
         ),
         "group_id": add("insert into public.assignment_groups (org_id, name) values (%(org)s, 'Planted') returning id"),

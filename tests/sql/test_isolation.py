@@ -46,6 +46,7 @@ AGENTS = {
     "unassigned_leads", "lead_clock", "speed_to_lead", "lead_report", "stage_funnel", "source_returns",
     "indiamart_status", "indiamart_days", "indiamart_hours", "indiamart_gaps", "indiamart_arrivals", "indiamart_proof",
     "greeting_price",
+    "add_contact_point", "remove_contact_point", "make_contact_point_primary", "list_duplicates", "deny_duplicate", "preview_merge", "merge_contacts", "list_merges", "undo_merge",
 }  # fmt: skip
 ADMINS = {
     "rename_organization", "invite_member", "revoke_invitation", "set_member_role", "remove_member",
@@ -61,14 +62,14 @@ ADMINS = {
     "save_pipeline", "order_pipelines", "delete_pipeline", "save_stage", "order_stages", "delete_stage", "save_close_reason",
     "save_lead_field", "order_lead_fields", "save_tag", "delete_tag",
     "create_api_key", "rotate_api_key", "revoke_api_key", "save_enquiry_form", "move_enquiry_form",
-    "suppressed_people",
+    "suppression_counts",
     "begin_sheet", "set_sheet", "forget_sheet_mapping",
     "save_holiday", "save_assignment_group", "delete_assignment_group", "save_assignment_rule", "delete_assignment_rule", "order_assignment_rules",
     "assignment_dry_run", "apply_assignment_rules", "save_source_cost", "delete_source_cost",
 }  # fmt: skip
 OWNERS = {
     "transfer_ownership", "set_spending_caps",
-    "suppress_person", "allow_person",
+    "lift_suppression",
 }  # fmt: skip
 
 TENANT_KEYS = """

@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 
 import structlog
@@ -70,6 +70,7 @@ def _read(lead: object) -> Item:
     if given_at and received_at is None:
         problems.append("received_at_unreadable")
     name = word("SENDER_NAME", 200)
+    emails = [text for field in _EMAILS if (text := word(field)) and _EMAIL.fullmatch(text)]
     return {
         "external_id": read_id(lead.get("UNIQUE_QUERY_ID")),
         "lead_type": word("QUERY_TYPE", 20),
@@ -85,7 +86,9 @@ def _read(lead: object) -> Item:
             "phone_kind": phone and phone.kind,
             "phone_given": phone.given if phone else next(iter(numbers), None),
             "country": country,
-            "email": _first(_EMAILS, word, _EMAIL.fullmatch),
+            "email": next(iter(emails), None),
+            "phones": phones.further(numbers, phone, country),
+            "emails": emails[1:],
             "company": word("SENDER_COMPANY", 300),
             "address": word("SENDER_ADDRESS", 1000),
             "city": word("SENDER_CITY", 200),
@@ -94,12 +97,6 @@ def _read(lead: object) -> Item:
         },
         "raw": clean_json(lead),
     }
-
-
-def _first(
-    names: Iterable[str], word: Callable[[str], str | None], fits: Callable[[str], object]
-) -> str | None:
-    return next((text for name in names if (text := word(name)) and fits(text)), None)
 
 
 def as_text(value: object) -> str | None:

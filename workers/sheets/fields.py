@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Final
 
 FIELDS: Final = (
-    "external_id", "name", "phone", "phone_2", "email", "company", "address", "city", "state", "pincode",
-    "country", "title", "product", "message", "received_at",
+    "external_id", "name", "phone", "phone_2", "email", "email_2", "company", "address", "city", "state",
+    "pincode", "country", "title", "product", "message", "received_at",
 )  # fmt: skip
 """What a column may be matched to; the database takes no other."""
 
@@ -37,6 +37,9 @@ _SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
     "email": (
         "email", "e mail", "mail", "email id", "e mail id", "email address", "mail id", "sender email", "ईमेल",
         "ई मेल", "ईमेल आईडी", "मेल",
+    ),
+    "email_2": (
+        "email 2", "alternate email", "alt email", "other email", "secondary email", "दूसरा ईमेल", "वैकल्पिक ईमेल",
     ),
     "company": (
         "company", "company name", "firm", "firm name", "organisation", "organization", "business",
@@ -87,13 +90,13 @@ def known_names(row: Sequence[str]) -> int:
 
 
 def suggest(names: Sequence[str]) -> list[str | None]:
-    """Give each column's field, each field once, the first column first; a second number becomes phone_2."""
+    """Give each column's field, each field once, the first column first; a second phone becomes phone_2."""
     taken: set[str] = set()
     found: list[str | None] = []
     for name in names:
         field = field_of(name)
-        if field == "phone" and field in taken:
-            field = "phone_2"
+        if field in ("phone", "email") and field in taken:
+            field += "_2"
         if field in taken:
             field = None
         if field:

@@ -66,8 +66,11 @@ def item_of(row: Sequence[str], number: int, mapping: Columns) -> Item:
     country = values.country_of(mapping.cell(row, "country"), mapping.country)
     given = mapping.cell(row, "phone") or mapping.cell(row, "phone_2")
     phone = values.phone_of(mapping.cell(row, "phone"), country)
-    phone = phone or values.phone_of(mapping.cell(row, "phone_2"), country)
+    second = values.phone_of(mapping.cell(row, "phone_2"), country)
+    phone = phone or second
     email = values.email_of(mapping.cell(row, "email"))
+    second_email = values.email_of(mapping.cell(row, "email_2"))
+    email = email or second_email
     if phone is None and email is None:
         raise _unreachable(mapping, given, mapping.cell(row, "email"))
     person: dict[str, Any] = {name: text for name in _PERSON if (text := _short(mapping, row, name))}
@@ -75,8 +78,12 @@ def item_of(row: Sequence[str], number: int, mapping: Columns) -> Item:
         person |= {"phone": phone.e164, "phone_kind": phone.kind, "phone_given": phone.given[:100]}
     elif given:
         person["phone_given"] = given[:100]
+    if second and phone and second.e164 != phone.e164:
+        person["phones"] = [second.e164]
     if email:
         person["email"] = email
+    if second_email and second_email != email:
+        person["emails"] = [second_email]
     if "country" in mapping.index:
         person["country"] = country
     item: dict[str, Any] = {
