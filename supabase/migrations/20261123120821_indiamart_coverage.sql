@@ -99,11 +99,12 @@ begin
   if v_coverage.wanted_from is null then
     return;
   end if;
+  -- No window is longer than seven days: that bounds what the index is read for.
   v_open := tstzmultirange(tstzrange(v_coverage.wanted_from, v_now)) - v_coverage.covered;
   select coalesce(range_agg(tstzrange(r.window_from, r.window_to)), '{}') into v_tried
     from unnest(v_open) g
     join public.sync_runs r on r.org_id = v_source.org_id and r.source_id = v_source.id and r.kind <> 'push'
-                           and r.window_to > lower(g) and r.window_from < upper(g)
+                           and r.window_to > lower(g) and r.window_to <= upper(g) + interval '7 days' and r.window_from < upper(g)
    where r.finished_at is not null and r.is_complete is not true;
   return query
     select lower(p.piece), upper(p.piece), p.state,
@@ -120,7 +121,7 @@ begin
       left join lateral (
         select r.outcome, r.reason, r.id, r.started_at, count(*) over ()::int as calls from public.sync_runs r
          where not p.held and r.org_id = v_source.org_id and r.source_id = v_source.id and r.kind <> 'push'
-           and r.window_to > lower(p.piece) and r.window_from < upper(p.piece)
+           and r.window_to > lower(p.piece) and r.window_to <= upper(p.piece) + interval '7 days' and r.window_from < upper(p.piece)
            and r.finished_at is not null and r.is_complete is not true
          order by r.started_at desc limit 1) f on true
      order by 1 desc;

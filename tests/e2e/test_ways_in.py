@@ -33,7 +33,12 @@ class Organization:
         people = People(settings)
         self.owner_id = people.ensure(f"{uuid4().hex[:12]}@example.test", None)
         self.id = str(people.create_organization("Kaveri Valves", self.owner_id)["org_id"])
-        self.http = httpx.Client(base_url=stack.workers_url, timeout=60, trust_env=False)
+        self.http = httpx.Client(
+            base_url=stack.workers_url,
+            timeout=60,
+            trust_env=False,
+            limits=httpx.Limits(max_keepalive_connections=0),  # no idle line to be hung up on
+        )
 
     def key(self, *scopes: str, **more: object) -> str:
         """A key of its own."""

@@ -166,6 +166,7 @@ def test_member_gets_what_is_theirs_by_the_same_requests(api: Api) -> None:
         table
         for table in api.tables
         if table not in ("organizations", "profiles", "rate_cards")
+        and table != "likely_duplicates"  # a job looks at planted pairs again, and drops those that are none
         and len(api.ask("GET", f"/rest/v1/{table}", "publishable", token, params=where).json()) == 0
     ]
 

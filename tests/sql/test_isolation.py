@@ -274,8 +274,9 @@ UPDATABLE = """
 def test_no_row_refers_to_another_organization(db: Database, scene: Scene) -> None:
     accepted = []
     for child, parent, name, here, there in db.rows(TENANT_KEYS):
+        # Not one of the lowest or highest ids: a pair that is in order is to be refused by its key alone.
         sets = [
-            f"{h} = (select {t} from {parent} where org_id = '{scene.a.org_id}' limit 1)"
+            f"{h} = (select {t} from {parent} where org_id = '{scene.a.org_id}' and {t}::text !~ '^(0{{8}}|f{{8}})' limit 1)"
             for h, t in zip(here, there, strict=True)
             if h != "org_id"
         ]
