@@ -6,7 +6,7 @@ import { Menu } from "../../ui/menu.js"
 import { At, nameOf, Owner, productOf, SourceIcon, Tag } from "./parts.js"
 import { t } from "./words.js"
 
-export const HEIGHT = 100
+export const HEIGHT = 116
 
 export const stageItems = (stages, lead, run) => stages.map((stage) => ({
   label: stage.name, icon: { won: "CircleCheck", lost: "CircleX" }[stage.kind] ?? "ArrowRight", isChosen: stage.id === lead.stage_id, run: () => run(stage),

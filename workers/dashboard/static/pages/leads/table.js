@@ -50,7 +50,7 @@ export function Table({ reference, pipeline, filter, onClear }) {
 
 function Rows({ list, reference, total, memory }) {
   const { items } = list
-  const height = isWide.value ? 48 : 88
+  const height = isWide.value ? 48 : 96
   const { box, onScroll, from, to, above, below } = useWindow(items.length, height, { onEnd: list.more, memory })
   const { ids, isAll } = chosen.value
   const toggle = (id) => {
