@@ -27,7 +27,9 @@ create function private.sheet_is_busy(org_id uuid, source_id uuid) returns boole
   language sql stable security definer set search_path = ''
 as $$
   select exists (select from public.lead_imports i
-                  where i.org_id = sheet_is_busy.org_id and i.source_id = sheet_is_busy.source_id and i.status in ('uploaded', 'read', 'ready', 'running', 'undoing'))
+                  where i.org_id = sheet_is_busy.org_id and i.source_id = sheet_is_busy.source_id and i.status in ('uploaded', 'read', 'ready', 'running', 'undoing')
+                    -- One whose bytes never came belongs to a run, and the run's lease guards it.
+                    and i.next_at is distinct from 'infinity')
 $$;
 comment on function private.sheet_is_busy is 'Whether an earlier change of the sheet is still being stored, or waits for somebody to match its columns.';
 

@@ -105,3 +105,20 @@ def test_a_sheet_whose_columns_wait_to_be_matched_is_not_read_meanwhile(sheet):
     refused = db.refusal("select worker.claim_sheets(org_id => %s, manual => true)", org_id)
 
     assert refused.detail == "sync_running"
+
+
+def test_a_run_that_broke_off_before_its_bytes_were_stored_holds_nobody_up(sheet):
+    db, org_id, source_id = sheet
+    run = claim(db, org_id)
+    db.value("select worker.begin_sheet_import(%s, %s, 10, %s)", org_id, run["run_id"], "0" * 64)
+    db.value(
+        "select worker.finish_sheet_run(%s, %s, 'failing', '{\"words\": \"Storage is away.\"}')",
+        org_id,
+        run["run_id"],
+    )
+    db.execute(
+        "update public.lead_sources set last_called_at = now() - interval '2 minutes' where id = %s",
+        [source_id],
+    )
+
+    assert claim(db, org_id)["run_id"] != run["run_id"]
