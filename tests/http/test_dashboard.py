@@ -172,3 +172,11 @@ def test_without_its_packages_the_dashboard_says_what_to_do(client, monkeypatch,
 
     assert reply.status_code == 503
     assert "make install" in reply.json["message"]
+
+
+def test_every_page_of_the_browsers_router_is_answered_when_it_is_opened_by_its_address(client):
+    known = re.findall(r'\{ path: "(/[^"]*)"', Assets().now().files["pages/pages.js"].content.decode())
+
+    assert len(known) > 10
+    for path in known:
+        assert client.get(path.replace(":id", "x").replace(":section", "x")).status_code == 200, path
