@@ -1,37 +1,14 @@
 // windowed.js: a long list of rows of one height, of which only those in sight are in the page. Arrow keys move between them.
-import { html, useEffect, useLayoutEffect, useRef, useState } from "../vendor/vendor.js"
-
-const BEYOND = 6 // rows that are made above and below what is seen
+import { html, useLayoutEffect, useRef, useState } from "../vendor/vendor.js"
+import { useWindow } from "./window.js"
 
 /** items, keyOf(item), render(item, index): what stands in each <li>, with one link or button; height: of a row in pixels.
- *  onEnd: the end is near. memory: an object that keeps where the list was while it is not on the screen. */
+ *  onEnd, memory: as in window.js. */
 export function Windowed({ items, keyOf, render, height, onEnd, memory, label, children }) {
-  const box = useRef()
+  const { box, onScroll, from, to, above, below, reveal } = useWindow(items.length, height, { onEnd, memory })
   const wanted = useRef(null)
-  const [view, setView] = useState({ first: Math.floor((memory?.top ?? 0) / height), rows: 12 })
+  const [, again] = useState(0)
 
-  const look = () => {
-    const { scrollTop, clientHeight } = box.current
-    if (!clientHeight) return
-    if (memory) memory.top = scrollTop
-    const next = { first: Math.floor(scrollTop / height), rows: Math.ceil(clientHeight / height) + 1 }
-    setView((now) => (now.first === next.first && now.rows === next.rows ? now : next))
-  }
-  useLayoutEffect(() => {
-    box.current.scrollTop = memory?.top ?? 0
-    const observer = new ResizeObserver(() => {
-      if (memory && box.current.clientHeight && Math.abs(box.current.scrollTop - memory.top) > height) box.current.scrollTop = memory.top
-      look()
-    })
-    observer.observe(box.current)
-    return () => observer.disconnect()
-  }, [])
-
-  const from = Math.max(0, Math.min(view.first, items.length - view.rows) - BEYOND)
-  const to = Math.min(items.length, from + view.rows + 2 * BEYOND)
-  useEffect(() => {
-    if (onEnd && to + BEYOND >= items.length) onEnd()
-  }, [to, items.length])
   useLayoutEffect(() => {
     if (wanted.current === null) return
     box.current.querySelector(`[data-index="${wanted.current}"] :is(a, button)`)?.focus({ preventScroll: true })
@@ -46,14 +23,11 @@ export function Windowed({ items, keyOf, render, height, onEnd, memory, label, c
     if (next < 0 || next >= items.length) return
     event.preventDefault()
     wanted.current = next
-    const { scrollTop, clientHeight } = box.current
-    if (next * height < scrollTop) box.current.scrollTop = next * height
-    else if ((next + 1) * height > scrollTop + clientHeight) box.current.scrollTop = (next + 1) * height - clientHeight
-    look()
-    setView((now) => ({ ...now }))
+    reveal(next)
+    again((count) => count + 1)
   }
-  return html`<div class="windowed" ref=${box} onScroll=${look} onKeyDown=${move}>
-    <ul aria-label=${label} style=${{ paddingTop: `${from * height}px`, paddingBottom: `${(items.length - to) * height}px` }}>
+  return html`<div class="windowed" ref=${box} onScroll=${onScroll} onKeyDown=${move}>
+    <ul aria-label=${label} style=${{ paddingTop: `${above}px`, paddingBottom: `${below}px` }}>
       ${items.slice(from, to).map((item, at) => html`<li key=${keyOf(item)} data-index=${from + at} aria-setsize=${items.length} aria-posinset=${from + at + 1}
         style=${{ height: `${height}px` }}>${render(item, from + at)}</li>`)}
     </ul>${children}

@@ -2,29 +2,21 @@
 // seldom changed, so they are read together, and again when somebody comes back to the page.
 import { computed, effect, signal } from "../../vendor/vendor.js"
 import { rows, rpc } from "../../lib/api.js"
-import { org, person, supabase } from "../../lib/session.js"
+import { readMembers } from "../../lib/members.js"
+import { org, person } from "../../lib/session.js"
 import { t } from "./words.js"
 
 const EMPTY = { members: [], labels: [], numbers: [], templates: [], replies: [], errors: new Map() }
 const known = signal(EMPTY)
 
 const READ = {
-  async members() {
-    const members = await rows("memberships", (query) => query.select("user_id, role").order("created_at"))
-    const profiles = await namesOf(members.map(({ user_id: id }) => id))
-    return members.map(({ user_id: id, role }) => ({ id, role, name: profiles.get(id) ?? id.slice(0, 8) }))
-  },
+  members: readMembers,
   labels: () => rows("labels", (query) => query.select("id, name, colour").order("name")),
   numbers: () => rows("whatsapp_numbers", (query) => query.select("id, account_id, display_phone, verified_name, status")),
   templates: () => rows("message_templates", (query) => query
     .select("id, account_id, name, language, status, category, parameter_format, body_param_names, components, parameters, blocked_reason").order("name").limit(1000)),
   replies: () => rows("quick_replies", (query) => query.select("id, shortcut, title, body, media_id, owner_id").order("shortcut")),
   errors: async () => new Map((await rpc("meta_errors")).map((error) => [error.code, error])),
-}
-
-async function namesOf(ids) {
-  const { data } = await supabase.from("profiles").select("id, name, email").in("id", ids)
-  return new Map((data ?? []).map(({ id, name, email }) => [id, name || email.split("@")[0]]))
 }
 
 /** Reads these lists again, or all of them. */

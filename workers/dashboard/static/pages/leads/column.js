@@ -6,7 +6,7 @@ import { complain } from "../../ui/toasts.js"
 import { Card, HEIGHT } from "./card.js"
 import { carried, carry } from "./drag.js"
 import { Values } from "./parts.js"
-import { useWindow } from "./window.js"
+import { useWindow } from "../../ui/window.js"
 import { t } from "./words.js"
 
 export function Column({ column, reference, stages, filter, isOver, onMove, onDrop, append, memory }) {

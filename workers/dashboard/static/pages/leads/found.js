@@ -6,7 +6,7 @@ import { Button, Empty, Skeleton } from "../../ui/basics.js"
 import { useLeadChanges } from "./changes.js"
 import { usePages } from "./paged.js"
 import { At, Marked, nameOf, Owner, StageChip } from "./parts.js"
-import { useWindow } from "./window.js"
+import { useWindow } from "../../ui/window.js"
 import { t } from "./words.js"
 
 const PAGE = 40

@@ -1,16 +1,10 @@
 // reference.js: what leads are called by: pipelines and stages, people, tags, sources, fields, reasons. Few and seldom changed: read together.
 import { rows } from "../../lib/api.js"
+import { readMembers } from "../../lib/members.js"
 import { refresh, useQuery } from "../../lib/queries.js"
-import { org, person, supabase } from "../../lib/session.js"
+import { org, person } from "../../lib/session.js"
 
 const KEY = "leads-reference"
-
-async function members() {
-  const found = await rows("memberships", (query) => query.select("user_id, role").order("created_at"))
-  const { data } = await supabase.from("profiles").select("id, name, email").in("id", found.map(({ user_id: id }) => id))
-  const names = new Map((data ?? []).map(({ id, name, email }) => [id, name || email.split("@")[0]]))
-  return found.map(({ user_id: id }) => ({ id, name: names.get(id) ?? "…" }))
-}
 
 const byPosition = (query, columns) => query.select(columns).order("position").order("id")
 
@@ -18,7 +12,7 @@ async function read() {
   const [pipelines, stages, people, tags, sources, fields, reasons, contact] = await Promise.all([
     rows("pipelines", (query) => byPosition(query, "id, name, position")),
     rows("pipeline_stages", (query) => byPosition(query, "id, pipeline_id, name, kind, position")),
-    members(),
+    readMembers(),
     rows("tags", (query) => query.select("id, name, colour").order("name")),
     rows("lead_sources", (query) => query.select("id, kind, name").order("created_at")),
     rows("lead_fields", (query) => byPosition(query, "id, key, label, kind, choices, is_required, position, archived_at")),

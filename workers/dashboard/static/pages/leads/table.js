@@ -10,7 +10,7 @@ import { useLeadChanges } from "./changes.js"
 import { customText } from "./fields.js"
 import { usePages } from "./paged.js"
 import { nameOf, Owner, productOf, sourceName, StageChip, Tag } from "./parts.js"
-import { useWindow } from "./window.js"
+import { useWindow } from "../../ui/window.js"
 import { t } from "./words.js"
 
 /** What is chosen: ids, or all that the filter lets through. */

@@ -1,9 +1,10 @@
 // window.js: which rows of a long list are in sight, when all are of one height.
-import { useEffect, useLayoutEffect, useRef, useState } from "../../vendor/vendor.js"
+import { useEffect, useLayoutEffect, useRef, useState } from "../vendor/vendor.js"
 
-const BEYOND = 6
+const BEYOND = 6 // rows that are made above and below what is seen
 
-/** Gives {box, onScroll, from, to, above, below: pixels of what is not made, reveal(index)}; onEnd: the last rows are near. */
+/** Gives {box, onScroll, from, to, above, below: pixels of what is not made, reveal(index)}. onEnd: the last rows are near.
+ *  memory: an object that keeps where the list was while it is not on the screen. */
 export function useWindow(count, height, { onEnd, memory } = {}) {
   const box = useRef()
   const [view, setView] = useState({ first: Math.floor((memory?.top ?? 0) / height), rows: 12 })
@@ -17,7 +18,11 @@ export function useWindow(count, height, { onEnd, memory } = {}) {
   useLayoutEffect(() => {
     if (!box.current) return undefined
     box.current.scrollTop = memory?.top ?? 0
-    const observer = new ResizeObserver(look)
+    const observer = new ResizeObserver(() => {
+      const { clientHeight, scrollTop } = box.current ?? {}
+      if (memory && clientHeight && Math.abs(scrollTop - memory.top) > height) box.current.scrollTop = memory.top
+      look()
+    })
     observer.observe(box.current)
     return () => observer.disconnect()
   }, [])
