@@ -13,26 +13,31 @@ declare
   v_first private.first_message[];
   v_org   uuid;
 begin
-  select array_agg(row (f.org_id, f.contact_id, f.id, f.wamid, f.at, f.text, f.phone, f.referral)::private.first_message order by f.org_id, f.contact_id)
+  with heard as materialized (
+    select m.org_id, m.contact_id, count(*) as many, min(m.at) as at, (array_agg(m.id order by m.at, m.wamid))[1] as first_id
+      from jsonb_to_recordset(make_message_leads.heard) x (org_id uuid, wamid text)
+      join public.messages m on (m.org_id, m.wamid) = (x.org_id, x.wamid)
+     group by 1, 2
+  ), unknown as materialized (
+    -- Known are most: by a lead of another source, or by one that somebody works on or that is of an earlier message.
+    select h.*, l.id as lead_id from heard h
+      left join lateral (
+        select k.id, k.source_kind, k.received_at, k.version from public.leads k
+         where k.org_id = h.org_id and k.contact_id = h.contact_id
+         order by k.source_kind = 'whatsapp', k.version desc, k.received_at limit 1) l on true
+     where l.id is null or l.source_kind = 'whatsapp' and l.version = 1 and l.received_at > h.at
+  )
+  select array_agg(row (m.org_id, m.contact_id, m.id, m.wamid, m.at, m.text, c.phone, r.referral)::private.first_message order by m.org_id, m.contact_id)
     into v_first
-    from (select distinct on (m.org_id, m.contact_id) m.org_id, m.contact_id, m.id, m.wamid, m.at, m.text, c.phone,
-                 case when jsonb_typeof(m.body -> 'referral') = 'object' then m.body -> 'referral' end as referral
-            from jsonb_to_recordset(make_message_leads.heard) x (org_id uuid, wamid text)
-            join public.messages m on (m.org_id, m.wamid) = (x.org_id, x.wamid)
-            join public.contacts c on (c.org_id, c.id) = (m.org_id, m.contact_id)
-           order by m.org_id, m.contact_id, m.at, m.wamid) f
-    left join public.messaging_settings s on s.org_id = f.org_id
-   where (s.leads_from is null or s.leads_from = 'everyone' or s.leads_from = 'ads' and f.referral is not null)
-     -- Known: a lead of another source, or anything that was written between us before. A lead made of a message that came
-     -- sooner but was written later still becomes that of the earlier one.
-     and not exists (select from public.leads l
-                      where l.org_id = f.org_id and l.contact_id = f.contact_id
-                        and (l.source_kind <> 'whatsapp' or l.received_at <= f.at or l.version > 1))
-     and (exists (select from public.leads l where l.org_id = f.org_id and l.contact_id = f.contact_id)
-       or not exists (select from public.messages o
-                       where o.contact_id = f.contact_id and o.org_id = f.org_id
-                         and (o.wamid is null or o.wamid not in (
-                           select h.wamid from jsonb_to_recordset(make_message_leads.heard) h (org_id uuid, wamid text) where h.org_id = f.org_id))));
+    from unknown u
+    join public.messages m on (m.org_id, m.id) = (u.org_id, u.first_id)
+    join public.contacts c on (c.org_id, c.id) = (u.org_id, u.contact_id)
+    left join public.messaging_settings s on s.org_id = u.org_id
+   cross join lateral (select case when jsonb_typeof(m.body -> 'referral') = 'object' then m.body -> 'referral' end as referral) r
+   where (s.leads_from is null or s.leads_from = 'everyone' or s.leads_from = 'ads' and r.referral is not null)
+     -- Known too: anything that was written between us before, which is more messages than have just come.
+     and (u.lead_id is not null
+       or (select count(*) from (select from public.messages o where o.contact_id = u.contact_id and o.org_id = u.org_id limit u.many + 1) o) <= u.many);
   if v_first is null then
     return;
   end if;
