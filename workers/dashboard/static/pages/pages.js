@@ -1,8 +1,8 @@
 // pages.js: every page, where it is and what navigation shows of it. A page's module is loaded when it is first opened.
 //
-// path: as in router.match. name: the key of its words in ui/frame.js. nav: its icon, and whether a phone's bar has it.
-// needs: the least role. isAlone: without the frame (nobody is signed in, or there is no organization yet). isFull: on a
-// phone it takes the whole screen, and has its own way back.
+// path: as in router.match. name: the key of its words in ui/frame.js. nav: its icon, whether a phone's bar has it, and
+// what other addresses it stands for (also). needs: the least role. isAlone: without the frame (nobody is signed in, or
+// there is no organization yet). isFull: on a phone it takes the whole screen, and has its own way back.
 // Addresses that share a `load` share one component, which stays when people go from one to the other.
 const inbox = () => import("./inbox/page.js")
 const settings = () => import("./settings/page.js")

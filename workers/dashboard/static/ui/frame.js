@@ -12,19 +12,19 @@ import { Menu } from "./menu.js"
 export const t = words({
   en: {
     skip: "Skip to the page", pages: "Pages", more: "More", organization: "Organization", you: "You",
-    inbox: "Inbox", leads: "Leads", broadcasts: "Broadcasts", templates: "Templates", usage: "Usage", settings: "Settings", tasks: "Tasks", reports: "Reports", checklist: "Getting started",
+    inbox: "Inbox", leads: "Leads", campaigns: "Campaigns", usage: "Usage", settings: "Settings", tasks: "Tasks", reports: "Reports", checklist: "Getting started",
     newOrganization: "New organization…", signOut: "Sign out", signOutEverywhere: "Sign out everywhere", light: "Light", dark: "Dark", system: "As the device",
     offline: "No connection. What you see may be old; what you write is kept.", waiting: "Connecting again…",
   },
   hi: {
     skip: "पेज पर जाएँ", pages: "पेज", more: "और", organization: "संगठन", you: "आप",
-    inbox: "इनबॉक्स", leads: "लीड", broadcasts: "ब्रॉडकास्ट", templates: "टेम्पलेट", usage: "खर्च", settings: "सेटिंग", tasks: "काम", reports: "रिपोर्ट", checklist: "शुरुआत",
+    inbox: "इनबॉक्स", leads: "लीड", campaigns: "कैंपेन", usage: "खर्च", settings: "सेटिंग", tasks: "काम", reports: "रिपोर्ट", checklist: "शुरुआत",
     newOrganization: "नया संगठन…", signOut: "साइन आउट", signOutEverywhere: "हर जगह से साइन आउट", light: "हल्का", dark: "गहरा", system: "डिवाइस जैसा",
     offline: "इंटरनेट नहीं है। जो दिख रहा है वह पुराना हो सकता है; आप जो लिखेंगे वह सुरक्षित रहेगा।", waiting: "फिर से जुड़ रहा है…",
   },
 })
 
-const isHere = (page) => place.value.path === page.path || place.value.path.startsWith(`${page.path}/`)
+const isHere = (page) => [page.path, ...(page.nav.also ?? [])].some((path) => place.value.path === path || place.value.path.startsWith(`${path}/`))
 
 export const theme = () => document.documentElement.dataset.theme ?? ""
 export function dress(chosen) {

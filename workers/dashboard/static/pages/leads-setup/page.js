@@ -15,6 +15,6 @@ export default function Setup({ query }) {
   const part = PARTS[query.part] ? query.part : "pipelines"
   const Part = PARTS[part]
   return html`<header class="top"><${IconButton} icon="ArrowLeft" label=${t("back")} onClick=${() => go("/leads")} /><h1>${t("title")}</h1></header>
-    <nav class="tabs setup-tabs" aria-label=${t("title")}>${Object.keys(PARTS).map((name) => html`<a href="/leads/setup?part=${name}" aria-current=${name === part ? "page" : undefined}>${t(name)}</a>`)}</nav>
+    <nav class="tabs" aria-label=${t("title")}>${Object.keys(PARTS).map((name) => html`<a href="/leads/setup?part=${name}" aria-current=${name === part ? "page" : undefined}>${t(name)}</a>`)}</nav>
     <div class="body"><div class="narrow stack"><${Loaded} query=${reference} retry=${recall} lines=${8} height=${32}>${(known) => html`<${Part} reference=${known} />`}<//></div></div>`
 }
