@@ -19,7 +19,38 @@ create table private.webhook_events_default partition of private.webhook_events 
 comment on table private.webhook_events_default is 'Catches events of a day whose partition is missing: none is lost.';
 alter table private.webhook_events_default enable row level security;
 
-create function private.roll_webhook_events(keep_days int default 30, days_ahead int default 7) returns text[]
+create table private.event_effects (
+  org_id       uuid not null,
+  received_at  timestamptz not null default now(),
+  event_id     bigint not null,
+  messages     int not null,
+  statuses     int not null,
+  fields       text[] not null,
+  kept         int not null,
+  dead         int not null,
+  lag          interval,
+  replayed_at  timestamptz,
+  primary key (org_id, received_at, event_id),
+  constraint effects_are_of_an_organization foreign key (org_id) references public.organizations (id) on delete restrict
+) partition by range (received_at);
+comment on table private.event_effects is
+  'What each stored event held for an organization and what became of it: the organization''s webhook log. One partition a day, as the events.';
+comment on column private.event_effects.org_id is 'The organization.';
+comment on column private.event_effects.received_at is 'When Flow stored the event, as on the event.';
+comment on column private.event_effects.event_id is 'The event.';
+comment on column private.event_effects.messages is 'Messages that customers wrote.';
+comment on column private.event_effects.statuses is 'Statuses of messages that were sent.';
+comment on column private.event_effects.fields is 'Other updates, by the name of Meta''s webhook field.';
+comment on column private.event_effects.kept is 'Updates stored but applied to nothing (all of a disconnected number).';
+comment on column private.event_effects.dead is 'Updates that wait among the dead letters.';
+comment on column private.event_effects.lag is 'How long after Meta''s time the oldest update came; null where Meta gave none.';
+comment on column private.event_effects.replayed_at is 'When it was last applied again; null: only once.';
+alter table private.event_effects enable row level security;
+create table private.event_effects_default partition of private.event_effects default;
+comment on table private.event_effects_default is 'Catches effects of a day whose partition is missing: none is lost.';
+alter table private.event_effects_default enable row level security;
+
+create function private.roll_days(parent text, keep_days int, days_ahead int) returns text[]
   language plpgsql volatile security definer set search_path = '' set timezone = 'UTC' set lock_timeout = '2s'
 as $$
 declare
@@ -28,22 +59,22 @@ declare
   v_log  text[] := '{}';
 begin
   for v_day in select generate_series(current_date, current_date + days_ahead, interval '1 day')::date loop
-    v_name := 'webhook_events_' || to_char(v_day, 'YYYYMMDD');
+    v_name := parent || '_' || to_char(v_day, 'YYYYMMDD');
     if to_regclass('private.' || v_name) is null then
       -- Built apart, filled from the default partition, then attached: "partition of" fails once the default holds such rows.
-      execute format('create table private.%I (like private.webhook_events including all excluding identity)', v_name);
+      execute format('create table private.%I (like private.%I including all excluding identity)', v_name, parent);
       execute format('alter table private.%I enable row level security', v_name);
-      execute format('comment on table private.%I is %L', v_name, 'Webhook events of ' || v_day);
-      execute format('with moved as (delete from private.webhook_events_default where received_at >= %L and received_at < %L returning *)
-                      insert into private.%I select * from moved', v_day::timestamptz, (v_day + 1)::timestamptz, v_name);
-      execute format('alter table private.webhook_events attach partition private.%I for values from (%L) to (%L)',
-                     v_name, v_day::timestamptz, (v_day + 1)::timestamptz);
+      execute format('comment on table private.%I is %L', v_name, initcap(replace(parent, '_', ' ')) || ' of ' || v_day);
+      execute format('with moved as (delete from private.%I where received_at >= %L and received_at < %L returning *)
+                      insert into private.%I select * from moved', parent || '_default', v_day::timestamptz, (v_day + 1)::timestamptz, v_name);
+      execute format('alter table private.%I attach partition private.%I for values from (%L) to (%L)',
+                     parent, v_name, v_day::timestamptz, (v_day + 1)::timestamptz);
       v_log := v_log || ('+' || v_name);
     end if;
   end loop;
   for v_name in
     select c.relname from pg_catalog.pg_inherits i join pg_catalog.pg_class c on c.oid = i.inhrelid
-     where i.inhparent = 'private.webhook_events'::regclass and c.relname ~ '^webhook_events_[0-9]{8}$'
+     where i.inhparent = format('private.%I', parent)::regclass and c.relname ~ '_[0-9]{8}$'
        and to_date(right(c.relname, 8), 'YYYYMMDD') < current_date - keep_days
   loop
     execute format('drop table private.%I', v_name);
@@ -52,8 +83,16 @@ begin
   return v_log;
 end;
 $$;
+comment on function private.roll_days is
+  'Makes the partitions of the coming days (UTC) of a table of this schema that is cut by received_at, and drops those older than keep_days. Returns what it made (+) and dropped (-).';
+
+create function private.roll_webhook_events(keep_days int default 30, days_ahead int default 7) returns text[]
+  language sql volatile security definer set search_path = ''
+as $$
+  select private.roll_days('webhook_events', keep_days, days_ahead) || private.roll_days('event_effects', keep_days, days_ahead)
+$$;
 comment on function private.roll_webhook_events is
-  'Makes the partitions of the coming days and drops those older than keep_days; returns what it made (+) and dropped (-). Run by cron, harmless to repeat.';
+  'private.roll_days for the stored events and their effects. Run by cron, harmless to repeat.';
 
 create table private.dead_letters (
   id          bigint generated always as identity primary key,

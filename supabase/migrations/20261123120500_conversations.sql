@@ -370,3 +370,23 @@ begin atomic
 end;
 comment on function public.mark_read is 'The person who asks has read the conversation to its end: their own position moves there, and the team''s unread count is 0. Raises PT404.';
 grant execute on function private.mark_read, public.mark_read to authenticated;
+
+create function private.mark_unread(org_id uuid, conversation_id uuid) returns void
+  language plpgsql volatile security definer set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  v_conversation public.conversations := private.lock_conversation(mark_unread.org_id, mark_unread.conversation_id);
+begin
+  update public.conversations c set unread_count = 1
+   where c.org_id = v_conversation.org_id and c.id = v_conversation.id and c.unread_count = 0;
+end;
+$$;
+comment on function private.mark_unread is 'Body of public.mark_unread. Definer: nobody may write this table directly.';
+create function public.mark_unread(org_id uuid, conversation_id uuid) returns void
+  language sql volatile set search_path = ''
+begin atomic
+  select private.mark_unread(org_id, conversation_id);
+end;
+comment on function public.mark_unread is 'Puts a conversation back among the unread ones of the team, with a count of 1; one that is unread stays as it is. Raises PT404.';
+grant execute on function private.mark_unread, public.mark_unread to authenticated;

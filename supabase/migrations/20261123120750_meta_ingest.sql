@@ -134,7 +134,42 @@ comment on function private.apply_updates is 'Applies routed messages and status
 ------------------------------------------------------------------------------------------------
 -- The door
 ------------------------------------------------------------------------------------------------
-create function private.apply_event(event_id bigint, body bytea) returns jsonb
+create function private.updates_of(updates private.meta_update[]) returns table (of_org uuid, update private.meta_update)
+  language sql stable set search_path = ''
+as $$
+  select coalesce(u.org_id, a.org_id), u
+    from unnest(updates) u
+    left join public.whatsapp_accounts a on u.org_id is null and u.kind = 'field' and a.waba_id = u.waba_id and a.status <> 'disconnected'
+   where coalesce(u.org_id, a.org_id) is not null
+     and u.problem is distinct from 'number_not_in_account'
+     -- The status of a message that whoever has the number now sent is nothing to whoever had it before.
+     and not (u.kind = 'status' and u.number_status = 'disconnected')
+$$;
+comment on function private.updates_of is
+  'Routed updates with the organizations that may see them: the one that has the number; for what concerns a whole WABA, each that has it connected.';
+
+create function private.note_effects(event_id bigint, received_at timestamptz, updates private.meta_update[], dead int) returns void
+  language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  insert into private.event_effects as e (org_id, received_at, event_id, messages, statuses, fields, kept, dead, lag)
+  select u.of_org, note_effects.received_at, note_effects.event_id,
+         count(*) filter (where (u.update).kind = 'message'), count(*) filter (where (u.update).kind = 'status'),
+         coalesce(array_agg(distinct (u.update).field) filter (where (u.update).kind = 'field'), '{}'),
+         count(*) filter (where (u.update).kind = 'message' and (u.update).number_status = 'disconnected'),
+         case when note_effects.dead = 0 then 0
+              else (select count(*) from private.dead_letters d where d.event_id = note_effects.event_id and d.org_id = u.of_org and d.resolved_at is null) end,
+         greatest(note_effects.received_at - min((u.update).at), interval '0')
+    from private.updates_of(updates) u
+   group by u.of_org
+      on conflict on constraint event_effects_pkey do update
+     set kept = excluded.kept, dead = excluded.dead, replayed_at = now();
+end;
+$$;
+comment on function private.note_effects is
+  'Notes for each organization that an event was for what it held and what became of it; a repeat notes that it was applied again.';
+
+create function private.apply_event(event_id bigint, body bytea, received_at timestamptz default now()) returns jsonb
   language plpgsql volatile security definer set search_path = ''
 as $$
 declare
@@ -192,6 +227,7 @@ begin
        select w.org_id, w.id from public.whatsapp_numbers w
         where w.phone_number_id = any (v_numbers) and w.status <> 'disconnected' and (w.heard_at is null or w.heard_at < now() - interval '1 minute') for no key update skip locked);
   end if;
+  perform private.note_effects(event_id, received_at, v_updates, v_dead);
   v_applied := v_total - v_dead - v_kept;
   return jsonb_build_object('event_id', event_id, 'updates', v_total, 'applied', v_applied, 'kept', v_kept, 'dead', v_dead);
 end;
@@ -277,7 +313,7 @@ begin
     raise sqlstate 'PT404' using message = 'There is no such event', detail = 'event_unknown', hint = 'Events are kept for 30 days.';
   end if;
   for v_event in
-    select e.id, e.body from private.webhook_events e
+    select e.id, e.body, e.received_at from private.webhook_events e
      where (replay.event_id is not null and e.id = replay.event_id)
         or (replay.event_id is null and e.id in (
               select d.event_id from private.dead_letters d
@@ -286,7 +322,7 @@ begin
   loop
     update private.dead_letters d set resolved_at = now() where d.event_id = v_event.id and d.resolved_at is null;
     select max(d.attempts) into v_tries from private.dead_letters d where d.event_id = v_event.id;
-    v_result := private.apply_event(v_event.id, v_event.body);
+    v_result := private.apply_event(v_event.id, v_event.body, v_event.received_at);
     update private.dead_letters d set attempts = v_tries + 1 where d.event_id = v_event.id and d.resolved_at is null and v_tries is not null;
     v_events := v_events + 1;
     v_last := v_event.id;

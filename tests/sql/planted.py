@@ -159,6 +159,19 @@ def plant(db: Database, org_id: UUID, member_id: UUID, number: int) -> Planted:
     db.execute(
         "insert into private.dead_letters (event_id, org_id, reason) values (0, %s, 'planted')", [org_id]
     )
+    ids["event_id"], ids["received_at"] = db.value(
+        """
+        with event as (
+          insert into private.webhook_events (body) values (convert_to('{"entry": []}', 'UTF8')) returning id, received_at)
+        insert into private.event_effects (org_id, received_at, event_id, messages, statuses, fields, kept, dead)
+        select %s, received_at, id, 1, 0, '{}', 0, 1 from event returning jsonb_build_array(event_id, received_at)
+        """,
+        org_id,
+    )
+    db.execute(
+        "insert into private.dead_letters (event_id, org_id, reason, created_at) values (%s, %s, 'planted', now() - interval '1 minute')",
+        [ids["event_id"], org_id],
+    )
     ids["signup_id"] = db.value(
         "insert into public.whatsapp_signups (org_id, method, status, waba_id) values (%s, 'token', 'waiting', %s) returning id",
         org_id, ids["waba_id"],

@@ -47,6 +47,7 @@ AGENTS = {
     "indiamart_status", "indiamart_days", "indiamart_hours", "indiamart_gaps", "indiamart_arrivals", "indiamart_proof",
     "greeting_price",
     "add_contact_point", "remove_contact_point", "make_contact_point_primary", "list_duplicates", "deny_duplicate", "preview_merge", "merge_contacts", "list_merges", "undo_merge",
+    "mark_unread", "sync_log", "message_trace",
 }  # fmt: skip
 ADMINS = {
     "rename_organization", "invite_member", "revoke_invitation", "set_member_role", "remove_member",
@@ -66,6 +67,7 @@ ADMINS = {
     "begin_sheet", "set_sheet", "forget_sheet_mapping",
     "save_holiday", "save_assignment_group", "delete_assignment_group", "save_assignment_rule", "delete_assignment_rule", "order_assignment_rules",
     "assignment_dry_run", "apply_assignment_rules", "save_source_cost", "delete_source_cost",
+    "event_trace", "replay_event",
 }  # fmt: skip
 OWNERS = {
     "transfer_ownership", "set_spending_caps",

@@ -231,7 +231,7 @@ def test_nobody_in_the_api_can_configure_wake_or_sweep_behind_the_workers(db, pe
 
 def partitions(db):
     return [name for (name,) in db.rows(
-        "select relname from pg_class where relname ~ '^webhook_events_[0-9]{8}$' order by 1")]  # fmt: skip
+        "select relname from pg_class where relname ~ '^(webhook_events|event_effects)_[0-9]{8}$' order by 1")]  # fmt: skip
 
 
 def test_partitions_of_the_coming_days_are_made_and_old_ones_dropped(db):
@@ -248,7 +248,9 @@ def test_partitions_of_the_coming_days_are_made_and_old_ones_dropped(db):
 
     dropped = db.value("select private.roll_webhook_events(-3)")
 
-    assert {name[1:] for name in dropped if name[0] == "-"} == {f"webhook_events_{day}" for day in days[:3]}
+    assert {name[1:] for name in dropped if name[0] == "-"} == {
+        f"{table}_{day}" for table in ("webhook_events", "event_effects") for day in days[:3]
+    }
 
 
 def test_events_that_came_before_their_partition_move_into_it(db):
@@ -258,7 +260,7 @@ def test_events_that_came_before_their_partition_move_into_it(db):
     event = post(db, {"entry": []})["event_id"]
     assert db.value("select count(*) from private.webhook_events_default where id = %s", event) == 1
 
-    assert db.value("select private.roll_webhook_events()") == [f"+{today}"]
+    assert db.value("select private.roll_webhook_events()") == [f"+{today}"], "the effects' own are there"
 
     assert db.value(f"select count(*) from private.{today} where id = %s", event) == 1
     assert db.value("select count(*) from private.webhook_events where id = %s", event) == 1
@@ -268,7 +270,13 @@ def test_events_that_came_before_their_partition_move_into_it(db):
 def test_partitions_are_as_closed_as_their_table(db):
     db.execute("select private.roll_webhook_events()")
 
-    for name in [*partitions(db), "webhook_events", "webhook_events_default"]:
+    for name in [
+        *partitions(db),
+        "webhook_events",
+        "webhook_events_default",
+        "event_effects",
+        "event_effects_default",
+    ]:
         assert db.value("select relrowsecurity from pg_class where relname = %s", name), name
         for role in ("anon", "authenticated", "service_role"):
             assert not db.value("select has_table_privilege(%s, %s, 'select')", role, f"private.{name}"), (
