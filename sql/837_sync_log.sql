@@ -25,7 +25,8 @@ begin
                                  'dead', e.dead, 'lag_seconds', round(extract(epoch from e.lag))::bigint, 'replayed_at', e.replayed_at) as details
          from private.event_effects e
         where e.org_id = sync_log.org_id and coalesce(sync_log.source, 'whatsapp') = 'whatsapp'
-          and (sync_log.show <> 'failures' or e.dead > 0)
+          and case sync_log.show when 'all' then true when 'failures' then e.dead > 0
+                   else e.messages > 0 or e.dead > 0 or e.fields <> '{}' end
           and e.received_at <= v_at and (e.received_at, 'whatsapp:' || lpad(e.event_id::text, 19, '0')) < (v_at, v_key)
         order by e.received_at desc, e.event_id desc limit v_most)
       union all
@@ -68,7 +69,7 @@ begin atomic
 end;
 comment on function public.sync_log is
   'What came in by itself, newest first: webhooks of Meta (30 days), runs and pushes of lead sources, files. source: whatsapp, indiamart, google_sheet, file or null; '
-  'show: news (without runs that brought nothing), failures, all. Returns {items: [{at, key, source, state: ok, partly, failed or running, and of a webhook {event_id, messages, statuses, '
+  'show: news (without runs that brought nothing and webhooks that hold but statuses), failures, all. Returns {items: [{at, key, source, state: ok, partly, failed or running, and of a webhook {event_id, messages, statuses, '
   'fields, kept, dead, lag_seconds, replayed_at}; of a run {run_id, name, kind, outcome, words, received, inserted, known, set_aside, window_from, window_to, finished_at}; of a file '
   '{import_id, name, status, words, received, inserted, known, set_aside, finished_at}}], next: {before_at, before_key} or null}. Agents. Raises PT422 source_unknown, show_unknown.';
 

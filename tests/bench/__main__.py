@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from tests.bench import desk, imports, leads, ledger, pages, webhooks
+from tests.bench import dashboard, desk, imports, leads, ledger, pages, webhooks
 
 SECTIONS: dict[str, Callable[[], None]] = {
     "webhooks": webhooks.main,
@@ -17,6 +17,7 @@ SECTIONS: dict[str, Callable[[], None]] = {
     "leads": leads.main,
     "desk": desk.main,
     "imports": imports.main,
+    "dashboard": dashboard.main,
 }
 
 

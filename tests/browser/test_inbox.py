@@ -509,3 +509,47 @@ def test_a_voice_note_is_recorded_where_the_browser_makes_what_whatsapp_takes(
     expect(page.locator(".bubble-row .voice")).to_be_visible()
     body = "select body -> 'audio' ->> 'voice' from public.messages where org_id = %s and kind = 'audio'"
     assert place.db.value(body, place.org) == "true"
+
+
+def test_a_conversation_is_put_back_among_the_unread_for_everybody(place: Shop, window: Open) -> None:
+    customer = hear(place, "Call me tomorrow")
+    colleague = entered(window, place.join())
+    page = entered(window, place.owner, "phone").page
+    row = page.locator(".thread", has_text=customer)
+    row.tap()
+    expect(bubble(page, "Call me tomorrow")).to_be_visible()
+    expect(colleague.page.locator(".thread.unread", has_text=customer)).to_have_count(0)
+
+    page.get_by_role("button", name="More", exact=True).tap()
+    page.get_by_role("menuitem", name="Mark as unread").tap()
+
+    expect(row.get_by_label("Marked as unread")).to_be_visible()
+    expect(colleague.page.locator(".thread.unread", has_text=customer)).to_be_visible()
+    row.tap()
+    expect(bubble(page, "Call me tomorrow")).to_be_visible()
+    page.get_by_role("link", name="Back").tap()
+    expect(row).to_be_visible()
+    expect(page.locator(".thread.unread", has_text=customer)).to_have_count(0)
+
+
+def test_what_is_known_of_a_message_names_when_meta_told_of_it_and_what_it_cost(
+    place: Shop, window: Open
+) -> None:
+    customer = hear(place, "Hello")
+    page = entered(window, place.owner).page
+    page.locator(".thread", has_text=customer).click()
+    write(page, "What would you like to know?")
+    page.keyboard.press("Enter")
+    sent = bubble(page, "What would you like to know?")
+    expect(sent.get_by_label(GONE)).to_be_visible()
+    priced = """select exists (select from public.usage_ledger join public.messages m using (org_id, wamid)
+                              where m.text = %s)"""
+    eventually(lambda: place.db.value(priced, "What would you like to know?"))
+
+    sent.hover()
+    sent.locator(".bubble-menu").click()
+    page.get_by_role("menuitem", name="Info").click()
+
+    facts = page.get_by_role("dialog")
+    expect(facts.get_by_text("Heard from Meta")).to_be_visible()
+    expect(facts.get_by_text("Free")).to_be_visible()

@@ -2,6 +2,7 @@
 import { html } from "../../vendor/vendor.js"
 import { rpc } from "../../lib/api.js"
 import { duration, now } from "../../lib/formats.js"
+import { go } from "../../lib/router.js"
 import { person } from "../../lib/session.js"
 import { Avatar } from "../../ui/avatar.js"
 import { Button, IconButton } from "../../ui/basics.js"
@@ -40,6 +41,12 @@ export const labelItems = (card) => [
   { label: t("newLabel"), icon: "Plus", run: () => askLabel(card) },
 ]
 
+/** Back among the unread ones of the team; whoever opens it reads it, so it is left. */
+const leaveUnread = async (card) => {
+  go("/inbox")
+  await optimistic(card, { unread_count: 1 }, () => rpc("mark_unread", { conversation_id: card.id }))
+}
+
 export function windowWords(card, key = "left") {
   if (!card.window_expires_at) return t("windowNever")
   const left = new Date(card.window_expires_at) - now.value
@@ -58,6 +65,7 @@ export function Header({ card, onPerson, isPersonOpen }) {
       ${card.assignee_id ? html`<${Avatar} name=${nameOf(card.assignee_id, { you: false })} id=${card.assignee_id} isSmall />` : html`<${Icon} name="UserPlus" size=${18} />`}<span class="clip">${card.assignee_id ? nameOf(card.assignee_id) : t("assign")}</span></button>`} />
     <${Menu} label=${t("labels")} items=${labelItems(card)} trigger=${(props) => html`<button type="button" class="icon-button labels-button" aria-label=${t("labels")} title=${t("labels")} ...${props}><${Icon} name="Tag" /></button>`} />
     <${Button} icon=${isResolved ? "RotateCcw" : "Check"} aria-label=${t(isResolved ? "reopen" : "resolve")} onClick=${() => settle(card, isResolved ? "open" : "resolved")}><span class="label">${t(isResolved ? "reopen" : "resolve")}</span><//>
+    <${Menu} label=${t("more")} items=${[{ label: t("markUnread"), icon: "MessageSquare", run: () => leaveUnread(card) }, ...labelItems(card)]} trigger=${(props) => html`<button type="button" class="icon-button" aria-label=${t("more")} title=${t("more")} ...${props}><${Icon} name="EllipsisVertical" /></button>`} />
     <${IconButton} icon="Contact" label=${t("person")} class="icon-button person-button" aria-pressed=${isPersonOpen} onClick=${onPerson} />
   </header>
   ${card.label_ids.length > 0 && html`<ul class="label-strip" aria-label=${t("labels")}>${card.label_ids.map(labelOf).filter(Boolean).map(({ id, name: words, colour }) => html`<li key=${id} class="chip"><span class="dot" style=${{ background: colour }}></span><bdi class="clip">${words}</bdi></li>`)}</ul>`}`

@@ -1,6 +1,6 @@
 // info.js: everything about one message: when it went, arrived and was read, who wrote it, and what it cost.
 import { html } from "../../vendor/vendor.js"
-import { rows } from "../../lib/api.js"
+import { rpc } from "../../lib/api.js"
 import { full, money } from "../../lib/formats.js"
 import { useQuery } from "../../lib/queries.js"
 import { Dialog, show } from "../../ui/dialog.js"
@@ -12,9 +12,10 @@ export const openInfo = (message) => show((close) => html`<${Info} message=${mes
 
 function Info({ message, close }) {
   const isOut = message.direction === "outbound"
-  const cost = useQuery(isOut && message.wamid ? `cost:${message.wamid}` : null, () => rows("usage_ledger", (query) => query.select("amount, currency, category, pricing_type").eq("wamid", message.wamid)))
-  const total = cost.data?.length ? cost.data.reduce((sum, { amount }) => sum + Math.round(Number(amount) * 1e6), 0) / 1e6 : null
-  const category = cost.data?.find((entry) => entry.category)?.category
+  const { data: trace } = useQuery(`trace:${message.id}`, () => rpc("message_trace", { message_id: message.id }))
+  const ledger = trace?.ledger ?? []
+  const total = ledger.length ? ledger.reduce((sum, { amount }) => sum + Math.round(Number(amount) * 1e6), 0) / 1e6 : null
+  const category = ledger.find((entry) => entry.category)?.category
   const lines = [
     [t("by"), isOut ? (message.origin === "person" ? nameOf(message.sender_id) : t(`origin_${message.origin}`)) : t("customer")],
     [t(isOut ? "written" : "received"), full(message.at)],
@@ -25,7 +26,9 @@ function Info({ message, close }) {
     message.failed_at && [t("status_failed"), full(message.failed_at)],
     message.status === "failed" && [t("reason"), reasonOf(message).words],
     isOut && [t("status"), statusWords(message)],
-    total !== null && [t("cost"), `${total ? money(total, cost.data[0].currency, 4) : t("free")}${category ? ` · ${categoryWords(category)}` : ""}`],
+    total !== null && [t("cost"), `${total ? money(total, ledger[0].currency, 4) : t("free")}${category ? ` · ${categoryWords(category)}` : ""}`],
+    trace?.file && [t("file"), trace.file.stored_at ? t("fileStored", { time: full(trace.file.stored_at) }) : (trace.file.words ?? t("fileWaits"))],
+    trace?.webhooks.length && [t("heard"), trace.webhooks.map(({ received_at: at }) => full(at)).join("; ")],
     message.error_code && [t("details"), `Meta ${message.error_code}`],
   ].filter(Boolean)
   return html`<${Dialog} title=${t("info")} onClose=${() => close()}><dl class="facts">${lines.map(([name, value]) => html`<div><dt>${name}</dt><dd class="wrap">${value}</dd></div>`)}</dl><//>`

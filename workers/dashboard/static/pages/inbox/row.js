@@ -13,12 +13,12 @@ import { t } from "./words.js"
 
 const MOST = 99
 
-/** New to me: a full badge. Read by a colleague, new to me: a pale one. Read by me only in part of the team's eyes: none. */
+/** New to me: a full badge. Read by a colleague, new to me: a pale one. Put back by somebody: a dot. */
 function Unread({ card }) {
   if (card.needs_attention) return html`<span class="badge attention" role="img" aria-label=${t("needsAttention")} title=${t("needsAttention")}>!</span>`
   const mine = card.unread_by_me
-  if (!mine) return null
   const isTeam = card.unread_count > 0
+  if (!mine) return isTeam ? html`<span class="badge marked" role="img" aria-label=${t("markedUnread")} title=${t("markedUnread")}></span>` : null
   const label = t(isTeam ? "unreadMine" : "unreadOnlyMine", { n: mine })
   return html`<span class="badge ${isTeam ? "" : "pale"}" role="img" aria-label=${label} title=${label}>${mine > MOST - 1 ? `${MOST}+` : mine}</span>`
 }
@@ -30,7 +30,7 @@ export function Row({ card }) {
   const waiting = outbox.value.find((item) => item.conversation_id === card.id)
   const isOpen = openId.value === card.id
   const isTimed = card.last_message_at !== "-infinity"
-  return html`<a class="thread ${card.unread_by_me && card.unread_count ? "unread" : ""}" href=${`/inbox/${card.id}`} aria-current=${isOpen ? "true" : undefined}>
+  return html`<a class="thread ${card.unread_count ? "unread" : ""}" href=${`/inbox/${card.id}`} aria-current=${isOpen ? "true" : undefined}>
     <${Avatar} name=${card.contact_name} id=${card.contact_id} windowEnds=${card.window_expires_at} />
     <span class="thread-text">
       <span class="row"><bdi class="thread-name clip grow">${name}</bdi>${isTimed && html`<time class="small soft" datetime=${card.last_message_at} title=${full(card.last_message_at)}>${brief(card.last_message_at)}</time>`}</span>

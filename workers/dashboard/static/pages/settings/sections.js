@@ -8,4 +8,5 @@ export const sections = [
   { key: "sheets", icon: "FileSpreadsheet", load: () => import("./sheets.js") },
   { key: "forms", icon: "ClipboardList", load: () => import("./forms.js") },
   { key: "keys", icon: "KeyRound", load: () => import("./keys.js"), needs: "admin" },
+  { key: "log", icon: "Workflow", load: () => import("./log.js") },
 ]
