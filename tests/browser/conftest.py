@@ -81,4 +81,4 @@ def window(stack: RunningStack, browser: Browser) -> Iterator[Callable[..., Wind
     faults = [fault for _, made in opened for fault in made.unexpected()]
     for context, _ in opened:
         context.close()
-    assert faults == []
+    assert not faults, "\n".join(faults)

@@ -94,4 +94,4 @@ class Window:
 
     def _answered(self, response: Response) -> None:
         if response.status >= 500:
-            self._faults.append(f"answered: {response.status} {response.url}")
+            self._faults.append(f"answered: {response.status} {response.url} {response.text()[:300]}")

@@ -3,7 +3,7 @@
 drop function if exists worker.gw_args, worker.gw_fail, worker.gw_who, worker.gw_rows, worker.gw_void, worker.gw_whole,
   worker.gw_sleep, worker.gw_write, worker.gw_headers, worker.gw_over(int), worker.gw_over(text), worker.gw_size,
   public.gw_who, public.gw_rows, public.gw_void, public.gw_sleep;
-drop table if exists public.gw_notes;
+drop table if exists public.gw_notes, public.gw_parts, public.gw_wholes;
 create table public.gw_notes (
   id int primary key, owner uuid default auth.uid(), at timestamptz default '2026-01-02 03:04:05.6+00', day date default '2026-01-02',
   n numeric default 1.50, big bigint default 9007199254740993, raw bytea default '\x00ff', doc jsonb,
@@ -14,6 +14,13 @@ grant select, insert, update, delete on public.gw_notes to authenticated;
 create policy "People see their own notes" on public.gw_notes for select to authenticated using (owner = (select auth.uid()));
 create policy "People add their own notes" on public.gw_notes for insert to authenticated with check (owner = (select auth.uid()));
 create policy "People change their own notes" on public.gw_notes for update to authenticated using (owner = (select auth.uid()));
+create table public.gw_wholes (org int, id int, name text, primary key (org, id));
+create table public.gw_parts (org int, id int primary key, whole int, other int,
+  constraint gw_part_of_whole foreign key (org, whole) references public.gw_wholes, foreign key (org, other) references public.gw_wholes);
+insert into public.gw_wholes values (1, 1, 'one'), (1, 2, 'two'), (1, 3, 'three');
+insert into public.gw_parts values (1, 10, 2, 3);
+revoke all on public.gw_wholes, public.gw_parts from public, anon, authenticated, service_role;
+grant select on public.gw_wholes, public.gw_parts to authenticated;
 create function worker.gw_args(a int, d jsonb default null, c int[] default '{}') returns jsonb language sql
   as $$ select jsonb_build_object('a', a, 'd', d, 'c', c, 't', jsonb_typeof(d)) $$;
 create function worker.gw_fail(code text) returns int language plpgsql

@@ -238,6 +238,21 @@ def test_a_failed_write_to_a_table_says_why(
     assert (reply.status_code, reply.json()["code"]) == (status, code), reply.text
 
 
+@pytest.mark.parametrize(
+    ("select", "found"),
+    [
+        ("id,gw_wholes!gw_part_of_whole(name)", [{"id": 10, "gw_wholes": {"name": "two"}}]),
+        ("id,gw_wholes!gw_part_of_whole!inner(name)", [{"id": 10, "gw_wholes": {"name": "two"}}]),
+    ],
+)
+def test_an_embedding_that_names_a_key_of_two_columns_joins_by_both(
+    gateway: Gateway, asha: Person, select: str, found: object
+) -> None:
+    reply = gateway.send("GET", f"/rest/v1/gw_parts?select={select}", gateway.publishable, token=asha.token)
+
+    assert reply.json() == found
+
+
 def test_the_gateway_granted_nothing(gateway: Gateway) -> None:
     with psycopg.connect(gateway.database_url) as con:
         rows = con.execute(

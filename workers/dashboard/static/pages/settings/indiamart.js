@@ -65,7 +65,7 @@ function Log({ source }) {
   const query = useQuery(key, () => rows("sync_runs", (ask) => ask.select("id, kind, started_at, outcome, is_complete, received, inserted, known, message")
     .eq("source_id", source.id).order("started_at", { ascending: false }).limit(30)))
   return html`<section class="card stack"><h3>${t("log")}</h3>
-    <${Loaded} query=${query} retry=${() => refresh(key)}>${(runs) => (runs.length ? html`<div class="table-wrap"><table class="table"><thead><tr><th>${t("when")}</th><th>${t("kind")}</th><th>${t("outcome")}</th><th class="number">${t("got")}</th><th class="number">${t("new")}</th></tr></thead>
+    <${Loaded} query=${query} retry=${() => refresh(key)}>${(runs) => (runs.length ? html`<div class="table-wrap" tabindex="0"><table class="table"><thead><tr><th>${t("when")}</th><th>${t("kind")}</th><th>${t("outcome")}</th><th class="number">${t("got")}</th><th class="number">${t("new")}</th></tr></thead>
       <tbody>${runs.map((run) => html`<tr key=${run.id}><td><${When} at=${run.started_at} as=${moment} /></td><td>${t(`kind_${run.kind}`)}</td><td title=${run.message}>${run.outcome ? t(`outcome_${run.outcome}`) : t("running")}</td><td class="number">${number(run.received ?? 0)}</td><td class="number">${number(run.inserted ?? 0)}</td></tr>`)}</tbody></table></div>`
       : html`<p class="soft">${t("nothingYet")}</p>`)}<//></section>`
 }
