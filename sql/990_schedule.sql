@@ -8,7 +8,7 @@ comment on table private.wakeups is 'One row a job: when it was last asked to ru
 comment on column private.wakeups.job is 'The job: /jobs/<name>.';
 comment on column private.wakeups.asked_at is 'The last wake-up.';
 alter table private.wakeups enable row level security;
-insert into private.wakeups (job) values ('dispatch'), ('indiamart'), ('templates'), ('media'), ('health'), ('cleanup'), ('reconcile'), ('imports'), ('sheets');
+insert into private.wakeups (job) values ('dispatch'), ('indiamart'), ('templates'), ('media'), ('health'), ('cleanup'), ('reconcile'), ('imports'), ('sheets'), ('purge');
 
 create function private.set_secret(name text, secret text, description text) returns void
   language plpgsql volatile security definer set search_path = ''
@@ -185,6 +185,9 @@ begin
   perform private.sweep_credentials();
   perform private.renew_media();
   perform private.clean_imports();
+  if exists (select from private.organization_deletions d where d.status in ('scheduled', 'purging') and d.purge_at <= now()) then
+    perform private.wake('purge');
+  end if;
   perform private.clean_merges();
   delete from private.signals s where s.created_at < now() - interval '2 days';
   perform private.sweep_lead_work();
@@ -192,6 +195,7 @@ begin
   delete from private.tier_uses u where u.at < now() - interval '1 day';
   perform private.sweep_changes();
   delete from private.parked_updates p where p.created_at < now() - interval '30 days';
+  delete from private.dead_letters d where d.created_at < now() - interval '30 days';      -- their events are gone
   perform private.forget_form_senders();
   delete from private.template_writes w where w.begun_at < now() - interval '31 days';
   if to_regclass('cron.job_run_details') is not null then

@@ -22,7 +22,7 @@ BLUEPRINTS: dict[str, tuple[str, ...]] = {
     "meta": ("workers.meta.webhook", "workers.meta.callbacks"),
     "indiamart": ("workers.indiamart.push",),
     "jobs": ("workers.jobs",),
-    "api": ("workers.api", "workers.forms"),
+    "api": ("workers.api", "workers.forms", "workers.rights"),
     "dashboard": ("workers.dashboard",),
 }
 """The modules of each worker; each has its blueprint as `bp`."""

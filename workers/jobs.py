@@ -46,6 +46,7 @@ JOBS: dict[str, Job] = {
     "imports": _from("workers.sheets.job", "run"),
     "indiamart": _from("workers.indiamart.job", "run_syncs"),
     "media": _from("workers.media.job", "run"),
+    "purge": _from("workers.rights.purging", "run"),
     "reconcile": _from("workers.meta.analytics", "run"),
     "sheets": _from("workers.sheets.polling", "run"),
     "sweep": _sweep,

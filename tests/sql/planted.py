@@ -172,6 +172,13 @@ def plant(db: Database, org_id: UUID, member_id: UUID, number: int) -> Planted:
         "insert into private.dead_letters (event_id, org_id, reason, created_at) values (%s, %s, 'planted', now() - interval '1 minute')",
         [ids["event_id"], org_id],
     )
+    ids["deletion_id"] = db.value(
+        """
+        insert into private.organization_deletions (org_id, requested_at, purge_at, status, cancelled_at)
+        values (%s, now() - interval '2 days', now(), 'cancelled', now() - interval '1 day') returning id
+        """,
+        org_id,
+    )
     ids["signup_id"] = db.value(
         "insert into public.whatsapp_signups (org_id, method, status, waba_id) values (%s, 'token', 'waiting', %s) returning id",
         org_id, ids["waba_id"],

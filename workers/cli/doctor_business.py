@@ -15,7 +15,7 @@ LATE = timedelta(minutes=10)
 
 def findings(database: Database) -> Iterator[Finding]:
     """Look at each; a database older than this release is told of where the migrations are looked at."""
-    for look in (_whatsapp, _ledger, _indiamart):
+    for look in (_whatsapp, _ledger, _indiamart, _deletions):
         try:
             yield from look(database)
         except FlowError:
@@ -82,3 +82,15 @@ def _indiamart(database: Database) -> Iterator[Finding]:
         yield Finding(level, f"IndiaMART of {one['who']}: {one['words']}", one["remedy"])
     if says.get("sources") and not found:
         yield Finding("ok", f"IndiaMART is well: {says['sources']} accounts")
+
+
+def _deletions(database: Database) -> Iterator[Finding]:
+    """Whether every deletion will be done within the 30 days that are promised."""
+    if late := database.rpc("late_deletions"):
+        yield Finding(
+            "error",
+            f"{len(late)} organizations that asked for deletion 25 days ago are not deleted yet",
+            "See that the job `purge` runs: POST /jobs/purge, or pg_cron's `flow-clean-up`.",
+        )
+    else:
+        yield Finding("ok", "No deletion is late")

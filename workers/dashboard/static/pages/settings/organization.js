@@ -6,6 +6,7 @@ import { loadOrganizations, may, org } from "../../lib/session.js"
 import { Button, Field } from "../../ui/basics.js"
 import { confirm } from "../../ui/dialog.js"
 import { say } from "../../ui/toasts.js"
+import { Deletions } from "../welcome/deletions.js"
 import { t } from "./words.js"
 
 export default function Organization() {
@@ -21,7 +22,7 @@ export default function Organization() {
     await loadOrganizations()
     go("/", { replace: true })
   }
-  return html`<section class="card stack">
+  return html`<${Deletions} /><section class="card stack">
       <${Field} label=${t("name")} help=${may("admin") ? undefined : t("adminsOnly")}>${(props) => html`<input ...${props} maxlength="120" disabled=${!may("admin")} value=${name} onInput=${(event) => setName(event.target.value)} />`}<//>
       <dl class="facts"><div><dt>${t("zone")}</dt><dd>${org.value.time_zone}</dd></div><div><dt>${t("country")}</dt><dd>${org.value.country}</dd></div></dl>
       ${may("admin") && html`<div><${Button} kind="primary" disabled=${!name.trim() || name === org.value.name} onClick=${save}>${t("save")}<//></div>`}

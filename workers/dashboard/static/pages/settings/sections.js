@@ -9,4 +9,5 @@ export const sections = [
   { key: "forms", icon: "ClipboardList", load: () => import("./forms.js") },
   { key: "keys", icon: "KeyRound", load: () => import("./keys.js"), needs: "admin" },
   { key: "log", icon: "Workflow", load: () => import("./log.js") },
+  { key: "privacy", icon: "ShieldCheck", load: () => import("./privacy.js"), needs: "admin" },
 ]

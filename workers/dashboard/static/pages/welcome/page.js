@@ -7,6 +7,7 @@ import { chooseOrganization, loadOrganizations, organizations, person, signOut }
 import { words } from "../../lib/words.js"
 import { Button, Field, Notice } from "../../ui/basics.js"
 import { forgetInvitation, invitation } from "../../lib/invitation.js"
+import { Deletions } from "./deletions.js"
 
 const t = words({
   en: {
@@ -53,9 +54,10 @@ function Making() {
 export default function Welcome({ query }) {
   const [token, setToken] = useState(invitation())
   useEffect(() => {
-    if (!token && organizations.value.length && !query.new) go("/", { replace: true })
+    if (!token && organizations.value.length && !query.new && !query.deletion) go("/", { replace: true })
   }, [token])
   return html`<main class="alone"><div class="alone-box">
+    <${Deletions} />
     ${token ? html`<${Joining} token=${token} onGiveUp=${() => setToken(null)} />` : html`<${Making} />`}
     <div class="row between">
       ${organizations.value.length ? html`<a class="button quiet" href="/">${t("back")}</a>` : html`<span></span>`}
