@@ -15,10 +15,13 @@ export const pages = [
   { path: "/leads", load: () => import("./leads/page.js"), name: "leads", nav: { icon: "ClipboardList", isOnPhone: true } },
   { path: "/leads/import", load: () => import("./leads-import/page.js"), isFull: true },
   { path: "/leads/setup", load: () => import("./leads-setup/page.js"), needs: "admin", isFull: true },
+  { path: "/leads/duplicates", load: () => import("./leads-duplicates/page.js"), isFull: true },
   { path: "/leads/:id", load: () => import("./lead/page.js"), isFull: true },
+  { path: "/reports", load: () => import("./reports/page.js"), name: "reports", nav: { icon: "ChartColumn" } },
   { path: "/usage", load: () => import("./usage/page.js"), name: "usage", nav: { icon: "IndianRupee", isOnPhone: true } },
   { path: "/start", load: () => import("./start/page.js"), name: "checklist", nav: { icon: "ListChecks" } },
   { path: "/settings", load: settings, name: "settings", nav: { icon: "Settings" } },
+  { path: "/settings/indiamart/coverage", load: () => import("./indiamart-coverage/page.js"), isFull: true },
   { path: "/settings/:section", load: settings },
 ]
 

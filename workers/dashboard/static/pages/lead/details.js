@@ -1,7 +1,7 @@
 // details.js: beside the timeline: the person, what the lead is worth and whose it is, tags, own fields, other leads of the person.
 import { html } from "../../vendor/vendor.js"
 import { rows, rpc } from "../../lib/api.js"
-import { full, money, moment, phone } from "../../lib/formats.js"
+import { full, money, moment } from "../../lib/formats.js"
 import { Problem } from "../../lib/problems.js"
 import { useQuery } from "../../lib/queries.js"
 import { Button } from "../../ui/basics.js"
@@ -12,10 +12,10 @@ import { NewTag } from "../leads/tagging.js"
 import { asInput, customText, FieldInput, fromInput } from "../leads/fields.js"
 import { amount, At, Owner, sourceName, StageChip, Tag } from "../leads/parts.js"
 import { recall } from "../leads/reference.js"
+import { Doubles } from "./doubles.js"
 import { Editable } from "./editing.js"
+import { Person } from "./person.js"
 import { t } from "./words.js"
-
-const Row = ({ icon, label, children }) => html`<div class="fact"><${Icon} name=${icon} size=${16} label=${label} /><span class="wrap grow">${children}</span></div>`
 
 export function Details({ lead, reference, change, again, stage, won, lost, move }) {
   const saveValue = (text) => {
@@ -25,12 +25,7 @@ export function Details({ lead, reference, change, again, stage, won, lost, move
   }
   const saveField = (field) => (text) => change("set_lead_fields", { fields: { [field.key]: fromInput(field, text) } }).then(again)
   return html`<aside class="details stack" aria-label=${t("details")}>
-    <section class="card stack tight"><h2>${t("person")}</h2>
-      ${lead.phone && html`<${Row} icon="Phone" label=${t("phone")}><a href="tel:${lead.phone}">${phone(lead.phone)}</a><//>`}
-      ${lead.email && html`<${Row} icon="Mail" label=${t("email")}><a href="mailto:${lead.email}">${lead.email}</a><//>`}
-      ${lead.company && html`<${Row} icon="Building2" label=${t("company")}>${lead.company}<//>`}
-      ${(lead.city || lead.state) && html`<${Row} icon="MapPin" label=${t("city")}>${[lead.city, lead.state].filter(Boolean).join(", ")}<//>`}
-    </section>
+    <${Person} lead=${lead} again=${again} />
     <section class="card stack tight"><h2>${t("lead")}</h2>
       <div class="editable"><span class="small soft label">${t("owner")}</span>
         <${Menu} label=${t("owner")} items=${[{ label: t("nobody"), icon: "UserX", isChosen: !lead.owner_id, run: () => change("assign_lead", { owner_id: null }).then(again) },
@@ -46,6 +41,7 @@ export function Details({ lead, reference, change, again, stage, won, lost, move
         ? html`${won && html`<${Button} icon="CircleCheck" onClick=${() => move(won)}>${t("win")}<//>`}${lost && html`<${Button} icon="CircleX" onClick=${() => move(lost)}>${t("lose")}<//>`}`
         : html`<${Button} icon="RotateCcw" onClick=${() => change("reopen_lead", {}).then(again)}>${t("reopen")}<//>`}</div>
     </section>
+    <${Doubles} lead=${lead} again=${again} />
     <${Others} lead=${lead} reference=${reference} />
   </aside>`
 }

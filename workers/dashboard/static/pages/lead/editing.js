@@ -1,4 +1,4 @@
-// editing.js: a value that is changed where it stands: pressed, typed over, kept with Enter or by leaving it; Escape leaves it as it was.
+// editing.js: a value that is changed where it stands: pressed, typed over, kept with Enter (a new line is Shift and Enter) or by leaving it; Escape leaves it as it was.
 import { html, useEffect, useId, useRef, useState } from "../../vendor/vendor.js"
 import { asProblem } from "../../lib/problems.js"
 import { complain } from "../../ui/toasts.js"
@@ -38,7 +38,7 @@ export function Editable({ label, shown, value, save, input, isChoice = false })
   }
   const press = (event) => {
     if (event.key === "Escape") { event.preventDefault(); end() }
-    if (event.key === "Enter") { event.preventDefault(); keep() }
+    if (event.key === "Enter" && !event.shiftKey) { event.preventDefault(); keep() }
   }
   const props = {
     id, class: "input", value: text, "aria-label": label, "aria-invalid": wrong ? "true" : undefined, "aria-describedby": wrong ? `${id}-wrong` : undefined,

@@ -3,11 +3,13 @@ import { html } from "../../vendor/vendor.js"
 import { clock, full, money } from "../../lib/formats.js"
 import { Icon } from "../../ui/icon.js"
 import { customText } from "../leads/fields.js"
+import { PERSON, t as about } from "./person-words.js"
 import { t } from "./words.js"
 
 const ICONS = {
   received: "Inbox", moved: "ArrowRight", assigned: "UserCheck", noted: "Pencil", won: "CircleCheck", lost: "CircleX", reopened: "RotateCcw", valued: "IndianRupee",
   tagged: "Tag", untagged: "Tag", fields_set: "ListChecks", undone: "Undo2", greeting_queued: "Send", greeting_scheduled: "CalendarClock", greeting_skipped: "CirclePause", conflicting_copy: "TriangleAlert",
+  contact_changed: "Pencil", contact_merged: "Users", contact_unmerged: "Undo2",
 }
 
 const STATUSES = ["queued", "sending", "sent", "delivered", "read", "played", "failed", "cancelled", "uncertain", "received"]
@@ -50,6 +52,8 @@ function said({ kind, details: d }, lead, reference) {
     }).join(" · ")
     case "greeting_skipped": return t("did_greeting_skipped", { reason: d.reason ?? "" })
     case "received": case "undone": case "greeting_queued": case "greeting_scheduled": case "conflicting_copy": return t(`did_${kind}`)
+    case "contact_changed": return t("did_contact_changed", { fields: (d.fields ?? []).map((field) => (PERSON.includes(field) ? about(field) : field)).join(", ") })
+    case "contact_merged": case "contact_unmerged": return t(`did_${kind}`)
     default: return kind.replaceAll("_", " ")
   }
 }

@@ -14,7 +14,7 @@ import { t } from "./words.js"
 
 // Where Indian businesses mostly sell to; any other number is written with its plus sign.
 const COUNTRIES = ["IN", "AE", "AU", "BD", "BH", "BT", "CA", "DE", "GB", "KE", "KW", "LK", "MY", "MV", "NG", "NP", "NZ", "OM", "QA", "SA", "SG", "TZ", "UG", "US", "ZA"]
-const CALLING = { IN: 91, AE: 971, AU: 61, BD: 880, BH: 973, BT: 975, CA: 1, DE: 49, GB: 44, KE: 254, KW: 965, LK: 94, MY: 60, MV: 960, NG: 234, NP: 977, NZ: 64, OM: 968, QA: 974, SA: 966, SG: 65, TZ: 255, UG: 256, US: 1, ZA: 27 }
+export const CALLING = { IN: 91, AE: 971, AU: 61, BD: 880, BH: 973, BT: 975, CA: 1, DE: 49, GB: 44, KE: 254, KW: 965, LK: 94, MY: 60, MV: 960, NG: 234, NP: 977, NZ: 64, OM: 968, QA: 974, SA: 966, SG: 65, TZ: 255, UG: 256, US: 1, ZA: 27 }
 
 export const addLead = () => show((close) => html`<${Adding} close=${close} />`)
 

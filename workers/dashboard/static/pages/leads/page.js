@@ -49,6 +49,7 @@ function Shown({ reference, at }) {
   const menu = [
     !isWide.value && (at.layout === "board" ? { label: t("asTable"), icon: "List", run: () => show({ layout: "table" }) } : { label: t("asBoard"), icon: "Columns3", run: () => show({ layout: "board" }) }),
     { label: t("importFile"), icon: "FileSpreadsheet", href: "/leads/import" },
+    { label: t("duplicates"), icon: "Users", href: "/leads/duplicates" },
     may("admin") && { label: t("setup"), icon: "Settings", href: "/leads/setup" },
     { label: t("saveView"), icon: "Save", run: () => saveView({ ...at, pipeline }, null) },
   ]

@@ -43,7 +43,7 @@ function State({ source, onChange }) {
       <div><dt>${t("lastCall")}</dt><dd>${source.last_called_at ? html`<${When} at=${source.last_called_at} as=${moment} />` : t("never")}</dd></div>
       <div><dt>${t("nextCall")}</dt><dd>${isWaiting ? clock(source.next_allowed_at) : t("now")}</dd></div>
     </dl>
-    <div><${Button} kind="primary" icon="RefreshCw" onClick=${sync}>${t("sync")}<//></div>
+    <div class="row breaks"><${Button} kind="primary" icon="RefreshCw" onClick=${sync}>${t("sync")}<//><a class="button" href="/settings/indiamart/coverage">${t("coverage")}</a></div>
   </section>`
 }
 
