@@ -468,8 +468,10 @@ def test_a_notification_is_asked_for_by_a_click_only_and_told_once_until_read(
     expect(page.locator(".thread").first).to_be_visible()
     assert page.evaluate("asked") == 0
 
-    page.get_by_role("button", name="Notifications").click()
-    page.get_by_role("menuitemradio", name="Show browser notifications").click()
+    page.get_by_role("link", name="Settings").click()
+    page.get_by_role("link", name="Notifications").click()
+    page.get_by_label("Show browser notifications").check()
+    page.get_by_role("link", name="Inbox").click()
     hear(place, "Second words", customer)
     hear(place, "Third words", customer)
 

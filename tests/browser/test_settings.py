@@ -163,6 +163,7 @@ def test_getting_started_reads_what_is_there(shop, window):
 
 SECTIONS = (
     "organization", "team", "whatsapp", "messaging", "indiamart", "sheets", "forms", "keys",
+    "hours", "assignment", "notifications",
 )  # fmt: skip
 
 

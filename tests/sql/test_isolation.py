@@ -49,6 +49,7 @@ AGENTS = {
     "add_contact_point", "remove_contact_point", "make_contact_point_primary", "list_duplicates", "deny_duplicate", "preview_merge", "merge_contacts", "list_merges", "undo_merge",
     "mark_unread", "sync_log", "message_trace",
     "change_contact",
+    "closed_tasks", "get_task",
 }  # fmt: skip
 ADMINS = {
     "rename_organization", "invite_member", "revoke_invitation", "set_member_role", "remove_member",

@@ -22,7 +22,12 @@ bp = Blueprint("dashboard", __name__, template_folder="templates")
 BASIC_STYLES = ("css/alone.css", "css/base.css", "css/frame.css", "css/tokens.css", "css/ui.css")
 FACEBOOK = "https://*.facebook.com"
 VENDOR = "vendor/vendor.js"
-PAGES = frozenset({"inbox", "leads", "reports", "settings", "sign-in", "start", "usage", "welcome"})
+PAGES = frozenset(
+    {
+        "broadcasts", "greeting", "inbox", "leads", "notifications", "reports", "sequences", "settings", "sign-in",
+        "start", "tasks", "templates", "usage", "welcome",
+    }
+)  # fmt: skip
 """The first part of each address that is a page; what the browser's router knows."""
 
 LANGUAGES = ("en", "hi")

@@ -3,8 +3,8 @@ import { signal } from "../vendor/vendor.js"
 import { format, number, words } from "./words.js"
 
 const t = words({
-  en: { now: "now", today: "Today", yesterday: "Yesterday", minutes: "{n} min", hours: "{n} h", days: { one: "{n} day", other: "{n} days" } },
-  hi: { now: "अभी", today: "आज", yesterday: "कल", minutes: "{n} मिनट", hours: "{n} घंटे", days: { one: "{n} दिन", other: "{n} दिन" } },
+  en: { now: "now", today: "Today", yesterday: "Yesterday", tomorrow: "Tomorrow", minutes: "{n} min", hours: "{n} h", days: { one: "{n} day", other: "{n} days" } },
+  hi: { now: "अभी", today: "आज", yesterday: "कल", tomorrow: "आने वाला कल", minutes: "{n} मिनट", hours: "{n} घंटे", days: { one: "{n} दिन", other: "{n} दिन" } },
 })
 
 const MINUTE = 60_000
@@ -24,12 +24,13 @@ const daysAgo = (date) => {
 /** 4:12 pm */
 export const clock = (value) => format(Intl.DateTimeFormat, { hour: "numeric", minute: "2-digit" }).format(at(value))
 
-/** Today, Yesterday, Tuesday, 12 Nov, 12 Nov 2024 */
+/** Tomorrow, Today, Yesterday, Tuesday, 12 Nov, 12 Nov 2024 */
 export function day(value) {
   const date = at(value)
   const ago = daysAgo(date)
   if (ago === 0) return t("today")
   if (ago === 1) return t("yesterday")
+  if (ago === -1) return t("tomorrow")
   if (ago > 1 && ago < 7) return format(Intl.DateTimeFormat, { weekday: "long" }).format(date)
   const year = date.getFullYear() === new Date(now.value).getFullYear() ? {} : { year: "numeric" }
   return format(Intl.DateTimeFormat, { day: "numeric", month: "short", ...year }).format(date)

@@ -13,6 +13,7 @@ const t = words({
     sync_running: "A synchronization is running already.",
     sync_too_soon: "IndiaMART allows one call in five minutes.",
     lead_changed: "Somebody else has just changed this lead. You see it as it is now.",
+    task_changed: "Somebody else has just changed this task. You see it as it is now.",
     window_closed: "The 24-hour window is closed. Only a template can be sent now.",
     contact_opted_out: "This person asked to get no more messages.",
     number_not_connected: "The WhatsApp number is not connected.",
@@ -29,6 +30,7 @@ const t = words({
     sync_running: "सिंक पहले से चल रहा है।",
     sync_too_soon: "IndiaMART पाँच मिनट में एक ही कॉल की अनुमति देता है।",
     lead_changed: "किसी और ने अभी-अभी इस लीड को बदला है। अब आप उसका नया रूप देख रहे हैं।",
+    task_changed: "किसी और ने अभी-अभी इस काम को बदला है। अब आप उसका नया रूप देख रहे हैं।",
     window_closed: "24 घंटे की विंडो बंद है। अभी केवल टेम्पलेट भेजा जा सकता है।",
     contact_opted_out: "इस व्यक्ति ने संदेश न भेजने को कहा है।",
     number_not_connected: "WhatsApp नंबर जुड़ा नहीं है।",
@@ -37,7 +39,7 @@ const t = words({
   },
 })
 
-const KNOWN = new Set(["sync_running", "sync_too_soon", "lead_changed", "window_closed", "contact_opted_out", "number_not_connected", "not_signed_in"])
+const KNOWN = new Set(["sync_running", "sync_too_soon", "lead_changed", "task_changed", "window_closed", "contact_opted_out", "number_not_connected", "not_signed_in"])
 const RETRY_AT = /retry_at=(\S+Z)/
 
 /** An error that can be shown: status (0: no answer at all), detail (the slug that code matches on), words. */

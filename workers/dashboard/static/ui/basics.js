@@ -1,5 +1,5 @@
 // basics.js: buttons, fields and the small things that every page is made of.
-import { html, useId, useState } from "../vendor/vendor.js"
+import { html, useEffect, useId, useState } from "../vendor/vendor.js"
 import { full } from "../lib/formats.js"
 import { words } from "../lib/words.js"
 import { Icon } from "./icon.js"
@@ -82,6 +82,13 @@ export function Loaded({ query, retry, lines, height, children }) {
       ${retry && html`<${Button} onClick=${retry} icon="RefreshCw">${t("retry")}<//>`}</div>`
   }
   return html`<${Skeleton} lines=${lines} height=${height} />`
+}
+
+/** A component whose module is loaded when it is first shown: lazy(() => import("./part.js")). */
+export const lazy = (load) => function Lazy(props) {
+  const [Made, setMade] = useState(null)
+  useEffect(() => { load().then((module) => setMade(() => module.default), complain) }, [])
+  return Made && html`<${Made} ...${props} />`
 }
 
 /** A moment in short, with everything there is to know in its title. */

@@ -6,6 +6,7 @@ import { chooseOrganization, may, org, organizations, person, signOut } from "..
 import { LANGUAGES, language, remember, speak, words } from "../lib/words.js"
 import { pages } from "../pages/pages.js"
 import { Avatar } from "./avatar.js"
+import { Bell, Count, label as bell } from "./bell.js"
 import { Icon } from "./icon.js"
 import { Menu } from "./menu.js"
 
@@ -53,13 +54,13 @@ export function Frame({ isFull, children }) {
   return html`<div class="frame ${isFull ? "full" : ""}">
     <a class="skip" href="#page" data-leave>${t("skip")}</a>
     <nav class="nav" aria-label=${t("pages")}>
-      <${Menu} label=${t("organization")} items=${organizationItems()} trigger=${(props) => html`<button type="button" class="brand" aria-label=${`${t("organization")}: ${org.value.name}`} ...${props}>
+      <div class="nav-head"><${Menu} label=${t("organization")} items=${organizationItems()} trigger=${(props) => html`<button type="button" class="brand" aria-label=${`${t("organization")}: ${org.value.name}`} ...${props}>
         <svg width="28" height="28" viewBox="0 0 64 64" aria-hidden="true"><rect width="64" height="64" rx="14" fill="var(--accent)" /><path d="M10 26c9-11 16-11 22 0s13 11 22 0M10 42c9-11 16-11 22 0s13 11 22 0" fill="none" stroke="var(--accent-ink)" stroke-width="5" stroke-linecap="round" /></svg>
-        <span class="clip grow">${org.value.name}</span><${Icon} name="ChevronDown" size=${16} /></button>`} />
+        <span class="clip grow">${org.value.name}</span><${Icon} name="ChevronDown" size=${16} /></button>`} /><${Bell} /></div>
       ${shown.map((page) => html`<a class="item ${page.nav.isOnPhone ? "" : "wide-only"}" href=${page.path} aria-current=${isHere(page) ? "page" : undefined} title=${t(page.name)}>
         <${Icon} name=${page.nav.icon} size=${22} /><span>${t(page.name)}</span></a>`)}
-      <${Menu} label=${t("more")} items=${[...beside.map((page) => ({ label: t(page.name), icon: page.nav.icon, href: page.path })), ...personItems()]}
-        trigger=${(props) => html`<button type="button" class="item" ...${props}><${Icon} name="Ellipsis" size=${22} /><span>${t("more")}</span></button>`} />
+      <${Menu} label=${t("more")} items=${[{ label: bell(), icon: "Bell", href: "/notifications" }, ...beside.map((page) => ({ label: t(page.name), icon: page.nav.icon, href: page.path })), ...personItems()]}
+        trigger=${(props) => html`<button type="button" class="item" ...${props}><${Icon} name="Ellipsis" size=${22} /><span>${t("more")}</span><${Count} /></button>`} />
       <${Menu} label=${t("you")} items=${personItems()} trigger=${(props) => html`<button type="button" class="foot" aria-label=${`${t("you")}: ${person.value.name}`} ...${props}>
         <${Avatar} name=${person.value.name} id=${person.value.id} isSmall /><span class="clip grow">${person.value.name}</span></button>`} />
     </nav>

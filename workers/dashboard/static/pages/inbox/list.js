@@ -1,12 +1,12 @@
 // list.js: the list of conversations with its filters and its search.
 import { html, signal, useEffect, useRef, useState } from "../../vendor/vendor.js"
 import { Button, Empty, IconButton, Skeleton } from "../../ui/basics.js"
+import { BellLink } from "../../ui/bell.js"
 import { Icon } from "../../ui/icon.js"
 import { Menu } from "../../ui/menu.js"
 import { Windowed } from "../../ui/windowed.js"
 import { again, cards, choose, list, memory, more, VIEWS } from "./cards.js"
 import { Found } from "./found.js"
-import { canNotify, choices, isAllowed, toggleBrowser, toggleSound } from "./notify.js"
 import { Row } from "./row.js"
 import { labelOf, labels, numbers } from "./team.js"
 import { t } from "./words.js"
@@ -45,14 +45,10 @@ export function List() {
     { label: t("allLabels"), isChosen: !label, run: () => choose(view) },
     ...labels.value.map(({ id, name, colour }) => ({ label: name, dot: colour, isChosen: label === id, run: () => choose(view, id) })),
   ]
-  const told = [
-    { label: t("sound"), icon: choices.value.sound ? "Bell" : "BellOff", isChosen: Boolean(choices.value.sound), run: toggleSound },
-    canNotify && { label: t("browserNotice"), icon: isAllowed.value ? "Bell" : "BellOff", isChosen: isAllowed.value, run: toggleBrowser },
-  ]
   return html`<section class="threads" aria-label=${t("inbox")}>
     <div class="threads-top"><div class="row"><h1 class="grow">${t("inbox")}</h1>
       ${labels.value.length > 0 && html`<${Menu} label=${t("byLabel")} items=${filterItems} trigger=${(props) => html`<button type="button" class="icon-button" aria-label=${t("byLabel")} title=${t("byLabel")} aria-pressed=${Boolean(label)} ...${props}><${Icon} name="Tag" /></button>`} />`}
-      <${Menu} label=${t("notifications")} items=${told} trigger=${(props) => html`<button type="button" class="icon-button" aria-label=${t("notifications")} title=${t("notifications")} ...${props}><${Icon} name=${choices.value.sound || isAllowed.value ? "Bell" : "BellOff"} /></button>`} /></div>
+      <${BellLink} /></div>
       <${Search} />
       ${!query.value && html`<div class="filters" role="group" aria-label=${t("filters")}>${VIEWS.map((each) => html`<button type="button" class="chip" key=${each} aria-pressed=${each === view} onClick=${() => choose(each, label)}>${t(`view_${each}`)}</button>`)}</div>`}
       ${label && !query.value && html`<button type="button" class="chip label-filter" aria-label=${t("dropLabel")} onClick=${() => choose(view)}><span class="dot" style=${{ background: labelOf(label)?.colour }}></span><bdi class="clip">${labelOf(label)?.name}</bdi><${Icon} name="X" size=${14} /></button>`}</div>

@@ -3,6 +3,7 @@ import { html, useEffect } from "../../vendor/vendor.js"
 import { openId } from "./cards.js"
 import { Conversation, Nothing } from "./conversation.js"
 import { List } from "./list.js"
+import "./notify.js"
 
 const UUID = /^[0-9a-f-]{36}$/i
 

@@ -4,7 +4,7 @@ import { rpc } from "../../lib/api.js"
 import { brief, duration, full, moment, money, now, phone } from "../../lib/formats.js"
 import { refresh, useQuery } from "../../lib/queries.js"
 import { Avatar } from "../../ui/avatar.js"
-import { Button, Chip, Field, IconButton, Loaded, When } from "../../ui/basics.js"
+import { Button, Chip, Field, IconButton, lazy, Loaded, When } from "../../ui/basics.js"
 import { Dialog, show } from "../../ui/dialog.js"
 import { Icon } from "../../ui/icon.js"
 import { Menu } from "../../ui/menu.js"
@@ -30,6 +30,7 @@ function Consent({ contact, close }) {
     <div class="actions"><${Button} onClick=${() => close()}>${t("cancel")}<//><${Button} kind="primary ${isOut ? "" : "danger"}" disabled=${isOut && !words.trim()} onClick=${decide}>${t(isOut ? "optIn" : "optOut")}<//></div><//>`
 }
 
+const Tasks = lazy(() => import("../tasks/of.js"))
 const Part = ({ title, children, action }) => html`<section class="person-part"><div class="row between"><h3>${title}</h3>${action}</div>${children}</section>`
 const Fact = ({ icon, label, children }) => html`<div class="fact"><${Icon} name=${icon} size=${16} label=${label} /><span class="grow wrap">${children}</span></div>`
 
@@ -74,6 +75,7 @@ export function Person({ card, contact: query, leads, onClose }) {
         ${card.label_ids.map(labelOf).filter(Boolean).map(({ id, name: words, colour }) => html`<${Chip} key=${id}><span class="dot" style=${{ background: colour }}></span><bdi class="clip">${words}</bdi><//>`)}
         <${Menu} label=${t("labels")} items=${labelItems(card)} trigger=${(props) => html`<button type="button" class="chip" ...${props}><${Icon} name="Tag" size=${14} />${t("labels")}</button>`} /></div><//>
     <${Part} title=${t("leads")}><${Loaded} query=${leads} lines=${3}>${(found) => (found.length ? html`<ul class="stack tight">${found.map((lead) => html`<${Lead} key=${lead.id} lead=${lead} card=${card} />`)}</ul>` : html`<p class="small soft">${t("noLeads")}</p>`)}<//><//>
+    <${Part} title=${t("tasks")}><${Tasks} filter=${{ contact: card.contact_id }} whom=${{ ...(leads.data?.[0] ? { lead_id: leads.data[0].id, about: leads.data[0].product || leads.data[0].title } : { contact_id: card.contact_id }), name }} /><//>
     <${Part} title=${t("consent")} action=${contact && html`<button type="button" class="button quiet" onClick=${() => show((close) => html`<${Consent} ...${{ contact, close }} />`)}>${t(contact.opted_out_at ? "optIn" : "optOut")}</button>`}>
       ${contact && html`<p class="row small ${contact.opted_out_at ? "danger" : ""}"><${Icon} name=${contact.opted_out_at ? "Ban" : "CircleCheck"} size=${16} />${contact.opted_out_at ? t("optedOutSince", { time: moment(contact.opted_out_at) }) : t("mayWrite")}</p>
         ${contact.consents[0]?.evidence?.words && html`<p class="small soft wrap three">“${contact.consents[0].evidence.words}”</p>`}`}<//>

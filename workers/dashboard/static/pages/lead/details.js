@@ -15,6 +15,7 @@ import { recall } from "../leads/reference.js"
 import { Doubles } from "./doubles.js"
 import { Editable } from "./editing.js"
 import { Person } from "./person.js"
+import { Tasks } from "./tasks.js"
 import { t } from "./words.js"
 
 export function Details({ lead, reference, change, again, stage, won, lost, move }) {
@@ -26,6 +27,7 @@ export function Details({ lead, reference, change, again, stage, won, lost, move
   const saveField = (field) => (text) => change("set_lead_fields", { fields: { [field.key]: fromInput(field, text) } }).then(again)
   return html`<aside class="details stack" aria-label=${t("details")}>
     <${Person} lead=${lead} again=${again} />
+    <${Tasks} lead=${lead} />
     <section class="card stack tight"><h2>${t("lead")}</h2>
       <div class="editable"><span class="small soft label">${t("owner")}</span>
         <${Menu} label=${t("owner")} items=${[{ label: t("nobody"), icon: "UserX", isChosen: !lead.owner_id, run: () => change("assign_lead", { owner_id: null }).then(again) },

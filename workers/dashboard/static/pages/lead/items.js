@@ -10,6 +10,7 @@ const ICONS = {
   received: "Inbox", moved: "ArrowRight", assigned: "UserCheck", noted: "Pencil", won: "CircleCheck", lost: "CircleX", reopened: "RotateCcw", valued: "IndianRupee",
   tagged: "Tag", untagged: "Tag", fields_set: "ListChecks", undone: "Undo2", greeting_queued: "Send", greeting_scheduled: "CalendarClock", greeting_skipped: "CirclePause", conflicting_copy: "TriangleAlert",
   contact_changed: "Pencil", contact_merged: "Users", contact_unmerged: "Undo2",
+  task_added: "SquareCheck", task_changed: "SquareCheck", task_done: "CircleCheck", task_cancelled: "CircleX", task_reopened: "RotateCcw", task_handed_back: "SquareCheck",
 }
 
 const STATUSES = ["queued", "sending", "sent", "delivered", "read", "played", "failed", "cancelled", "uncertain", "received"]
@@ -54,6 +55,7 @@ function said({ kind, details: d }, lead, reference) {
     case "received": case "undone": case "greeting_queued": case "greeting_scheduled": case "conflicting_copy": return t(`did_${kind}`)
     case "contact_changed": return t("did_contact_changed", { fields: (d.fields ?? []).map((field) => (PERSON.includes(field) ? about(field) : field)).join(", ") })
     case "contact_merged": case "contact_unmerged": return t(`did_${kind}`)
+    case "task_added": case "task_changed": case "task_done": case "task_cancelled": case "task_reopened": case "task_handed_back": return t(`did_${kind}`, { title: d.title })
     default: return kind.replaceAll("_", " ")
   }
 }

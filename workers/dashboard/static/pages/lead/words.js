@@ -15,6 +15,7 @@ export const t = words({
     did_valued: "set the value to {to}", did_tagged: "put on the tag “{name}”", did_untagged: "took off the tag “{name}”", did_field: "set “{field}” to {to}", did_greeting_skipped: "sent no greeting: {reason}", did_received: "received the enquiry", did_undone: "took a change to many leads back",
     did_contact_changed: "corrected the person: {fields}", did_contact_merged: "merged another contact into this person", did_contact_unmerged: "took a merge of contacts back",
     did_greeting_queued: "sent the greeting", did_greeting_scheduled: "scheduled the greeting", did_conflicting_copy: "received a copy that differs",
+    tasks: "Tasks", did_task_added: "added the task “{title}”", did_task_changed: "changed the task “{title}”", did_task_done: "ticked off “{title}”", did_task_cancelled: "cancelled the task “{title}”", did_task_reopened: "opened the task “{title}” again", did_task_handed_back: "left the task “{title}” behind",
   },
   hi: {
     gone: "यह लीड यहाँ नहीं है", goneText: "हो सकता है इंपोर्ट वापस लेने से हट गई हो, या पता किसी दूसरे संगठन का हो।", toLeads: "लीड पर जाएँ", back: "वापस",
@@ -30,5 +31,6 @@ export const t = words({
     did_valued: "ने कीमत {to} रखी", did_tagged: "ने “{name}” टैग लगाया", did_untagged: "ने “{name}” टैग हटाया", did_field: "ने “{field}” में {to} रखा", did_greeting_skipped: "ने स्वागत संदेश नहीं भेजा: {reason}", did_received: "को पूछताछ मिली", did_undone: "ने कई लीड का बदलाव वापस लिया",
     did_contact_changed: "ने व्यक्ति की जानकारी ठीक की: {fields}", did_contact_merged: "ने दूसरे संपर्क को इस व्यक्ति में मिलाया", did_contact_unmerged: "ने संपर्कों का मिलाना वापस लिया",
     did_greeting_queued: "ने स्वागत संदेश भेजा", did_greeting_scheduled: "ने स्वागत संदेश का समय तय किया", did_conflicting_copy: "को एक अलग प्रति मिली",
+    tasks: "काम", did_task_added: "ने काम “{title}” जोड़ा", did_task_changed: "ने काम “{title}” बदला", did_task_done: "ने “{title}” पूरा किया", did_task_cancelled: "ने काम “{title}” रद्द किया", did_task_reopened: "ने काम “{title}” फिर से खोला", did_task_handed_back: "ने काम “{title}” छोड़ा",
   },
 })

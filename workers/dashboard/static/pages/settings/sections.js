@@ -2,6 +2,9 @@
 export const sections = [
   { key: "organization", icon: "Building2", load: () => import("./organization.js") },
   { key: "team", icon: "Users", load: () => import("./team.js") },
+  { key: "hours", icon: "Clock", load: () => import("./hours.js") },
+  { key: "assignment", icon: "UserCheck", load: () => import("./assignment.js"), needs: "admin" },
+  { key: "notifications", icon: "Bell", load: () => import("./notifications.js") },
   { key: "whatsapp", icon: "MessageCircle", load: () => import("./whatsapp.js") },
   { key: "messaging", icon: "Send", load: () => import("./messaging.js"), needs: "admin" },
   { key: "indiamart", icon: "Store", load: () => import("./indiamart.js") },

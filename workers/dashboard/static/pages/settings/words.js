@@ -4,6 +4,7 @@ export const t = words({
   en: {
     title: "Settings", choose: "Choose what to look at", back: "Back to settings", save: "Save", saved: "Saved", cancel: "Cancel", adminsOnly: "Administrators can change this.",
     organization: "Organization", team: "Team", whatsapp: "WhatsApp", messaging: "Sending and consent", indiamart: "IndiaMART", sheets: "Google Sheets", forms: "Enquiry forms", keys: "API keys", log: "Sync log", privacy: "Data and privacy",
+    hours: "Working hours", assignment: "Who gets new leads", notifications: "Notifications",
     name: "Name of the business", zone: "Time zone", country: "Country", leave: "Leave this organization", leaveText: "You will no longer see anything of {name}. A colleague can invite you again.", leaveAction: "Leave",
     roleHelp: "Owners can do everything. Administrators connect, invite and set up. Agents work with leads and conversations.",
     owner: "Owner", admin: "Administrator", agent: "Agent", you: "you", since: "since {day}", role: "Role", remove: "Remove from the team", removeText: "{name} loses access at once, on every device. What they wrote stays.", removeAction: "Remove", handOver: "Make owner and step down", handOverText: "{name} becomes owner and you become administrator.", handOverAction: "Hand over",
@@ -12,6 +13,7 @@ export const t = words({
   hi: {
     title: "सेटिंग", choose: "चुनें कि क्या देखना है", back: "सेटिंग पर वापस", save: "सहेजें", saved: "सहेजा गया", cancel: "रद्द करें", adminsOnly: "इसे एडमिन बदल सकते हैं।",
     organization: "संगठन", team: "टीम", whatsapp: "WhatsApp", messaging: "भेजना और सहमति", indiamart: "IndiaMART", sheets: "Google Sheets", forms: "पूछताछ फ़ॉर्म", keys: "API keys", log: "सिंक लॉग", privacy: "डेटा और गोपनीयता",
+    hours: "काम के घंटे", assignment: "नई लीड किसे मिले", notifications: "सूचनाएँ",
     name: "व्यवसाय का नाम", zone: "समय क्षेत्र", country: "देश", leave: "यह संगठन छोड़ें", leaveText: "आपको {name} का कुछ भी नहीं दिखेगा। कोई साथी आपको फिर से बुला सकता है।", leaveAction: "छोड़ें",
     roleHelp: "मालिक सब कुछ कर सकते हैं। एडमिन जोड़ते, बुलाते और सेट करते हैं। एजेंट लीड और बातचीत पर काम करते हैं।",
     owner: "मालिक", admin: "एडमिन", agent: "एजेंट", you: "आप", since: "{day} से", role: "भूमिका", remove: "टीम से हटाएँ", removeText: "{name} की पहुँच हर डिवाइस पर तुरंत बंद हो जाएगी। उनका लिखा हुआ रहेगा।", removeAction: "हटाएँ", handOver: "मालिक बनाएँ और खुद हटें", handOverText: "{name} मालिक बनेंगे और आप एडमिन।", handOverAction: "सौंपें",

@@ -1,0 +1,24 @@
+// items.js: what a notification says, and where it leads.
+import { moment } from "../../lib/formats.js"
+import { t } from "./words.js"
+
+const MINE = `/leads?layout=table&f=${encodeURIComponent(JSON.stringify({ owner: "me" }))}`
+
+/** The address of what it is about; null when that has no page. */
+export function hrefOf(item) {
+  if (item.task_id) return `/tasks?task=${item.task_id}`
+  if (item.kind === "lead_assigned") return item.lead_id ? `/leads/${item.lead_id}` : MINE
+  if (item.conversation_id) return `/inbox/${item.conversation_id}`
+  return item.lead_id ? `/leads/${item.lead_id}` : null
+}
+
+/** {title, text}; nameOf(id): a member's name. */
+export function said(item, nameOf) {
+  const who = item.actor ? nameOf(item.actor) ?? t("somebody") : t("flow")
+  const about = item.title || item.name || t(item.lead_id ? "unnamed" : "gone")
+  const title = t(item.kind, { who, title: item.kind === "lead_assigned" ? item.name || about : about, n: item.many })
+  const text = item.kind === "lead_assigned" ? (item.name && item.title) || null
+    : item.task_id ? [item.name, item.due_at && (item.kind === "task_due" ? moment(item.due_at) : t("due", { time: moment(item.due_at) }))].filter(Boolean).join(" · ")
+    : [item.name, item.title].filter(Boolean).join(" · ")
+  return { title, text }
+}

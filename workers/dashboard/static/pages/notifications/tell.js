@@ -1,0 +1,29 @@
+// tell.js: new notifications, by a sound or the browser, as the person chose; each is told once, in whichever tab is first.
+import { rpc } from "../../lib/api.js"
+import { readMembers } from "../../lib/members.js"
+import { choices, isAllowed, notice, ring } from "./choices.js"
+import { hrefOf, said } from "./items.js"
+import { t } from "./words.js"
+
+const TOLD = "flow-told-upto"
+const SHOWN = 3
+
+/** fresh: how many are new. Tabs do it one after the other. */
+export const tell = (fresh) => (navigator.locks ? navigator.locks.request("flow-tell", () => once(fresh)) : once(fresh))
+
+async function once(fresh) {
+  if (!choices.value.sound && !isAllowed.value) return
+  const { items } = await rpc("my_notifications", { only_unread: true, page_size: Math.min(fresh, SHOWN + 1) })
+  const upTo = Number(localStorage.getItem(TOLD) ?? 0)
+  const untold = items.filter(({ id }) => id > upTo)
+  if (!untold.length) return
+  localStorage.setItem(TOLD, String(untold[0].id))
+  if (choices.value.sound) ring()
+  if (!isAllowed.value) return
+  if (untold.length > SHOWN) return void notice(t("many", { n: fresh }), "", "flow-many", "/notifications")
+  const members = await readMembers()
+  for (const item of untold) {
+    const { title, text } = said(item, (id) => members.find((member) => member.id === id)?.name)
+    notice(title, text ?? "", `flow-${item.id}`, hrefOf(item) ?? "/notifications")
+  }
+}

@@ -1,0 +1,18 @@
+import { words } from "../../lib/words.js"
+
+export const t = words({
+  en: {
+    whoIsHere: "Who is here now", open: "Open now", closed: "Closed", closedUntil: "Closed until {time}", here: "At work", notHere: "Not at work", backAt: "Back {time}", awayUntil: "Away until {time}", you: "you", changeOf: "Hours and absences of {name}",
+    week: "Opening hours", weekText: "New leads go to who works, and reports count replies within these hours. Times of {zone}.", always: "No hours are set: always open.", asOrganization: "No own hours: works when the organization is open.", asOrganizationShort: "as the organization", hoursOf: "Hours of {name}",
+    setHours: "Set hours", off: "Off", opens: "{day}: from", closes: "{day}: until", addSpan: "{day}: add a part after a break", dropSpan: "Remove this part", spanWrong: "Each part ends after it begins, and after the part before.", overMidnight: "Until midnight is 12:00 am. A night shift is two parts on two days.", sameAs: "All as {day}", forget: "Set no hours", save: "Save", saved: "Saved",
+    holidays: "Holidays", noHolidays: "No holidays are entered. On a holiday nobody works, whatever the week says.", day: "Day", holidayName: "Name", holidayExample: "Diwali", add: "Add", dropHoliday: "Remove {name}", republicDay: "Republic Day", independenceDay: "Independence Day", gandhiJayanti: "Gandhi Jayanti",
+    away: "Away {from} to {to}", addAbsence: "Add an absence", absenceOf: "When is {name} away?", absenceText: "Meanwhile rules give them no leads. What they have stays with them.", absenceBack: "Take the absence of {name} back", wholeDays: "Whole days", firstDay: "First day", lastDay: "Last day", from: "From", to: "Until", fromTime: "From (time)", toTime: "Until (time)", absenceWrong: "It ends before it begins.", cancel: "Cancel",
+  },
+  hi: {
+    whoIsHere: "अभी काम पर कौन है", open: "अभी खुला है", closed: "बंद", closedUntil: "{time} तक बंद", here: "काम पर", notHere: "काम पर नहीं", backAt: "वापसी: {time}", awayUntil: "{time} तक छुट्टी पर", you: "आप", changeOf: "{name} के घंटे और छुट्टियाँ",
+    week: "खुलने का समय", weekText: "नई लीड उन्हें मिलती हैं जो काम पर हों, और रिपोर्ट में जवाब का समय इन्हीं घंटों में गिना जाता है। समय {zone} का है।", always: "कोई समय तय नहीं: हमेशा खुला।", asOrganization: "अपने घंटे तय नहीं: जब संगठन खुला हो तब काम करते हैं।", asOrganizationShort: "संगठन के अनुसार", hoursOf: "{name} के घंटे",
+    setHours: "समय तय करें", off: "छुट्टी", opens: "{day}: कब से", closes: "{day}: कब तक", addSpan: "{day}: ब्रेक के बाद का हिस्सा जोड़ें", dropSpan: "यह हिस्सा हटाएँ", spanWrong: "हर हिस्सा शुरू होने के बाद खत्म हो, और पिछले हिस्से के बाद शुरू हो।", overMidnight: "आधी रात तक के लिए 12:00 am लिखें। रात की शिफ़्ट दो दिनों में दो हिस्से हैं।", sameAs: "सब {day} जैसा", forget: "कोई समय तय न रखें", save: "सहेजें", saved: "सहेजा गया",
+    holidays: "छुट्टियाँ", noHolidays: "कोई छुट्टी दर्ज नहीं। छुट्टी के दिन कोई काम पर नहीं होता, सप्ताह में कुछ भी लिखा हो।", day: "दिन", holidayName: "नाम", holidayExample: "दीवाली", add: "जोड़ें", dropHoliday: "{name} हटाएँ", republicDay: "गणतंत्र दिवस", independenceDay: "स्वतंत्रता दिवस", gandhiJayanti: "गांधी जयंती",
+    away: "{from} से {to} तक छुट्टी", addAbsence: "छुट्टी दर्ज करें", absenceOf: "{name} कब छुट्टी पर हैं?", absenceText: "इस बीच नियम उन्हें लीड नहीं देंगे। जो उनके पास है वह उन्हीं के पास रहेगा।", absenceBack: "{name} की छुट्टी वापस लें", wholeDays: "पूरे दिन", firstDay: "पहला दिन", lastDay: "आख़िरी दिन", from: "कब से", to: "कब तक", fromTime: "कब से (समय)", toTime: "कब तक (समय)", absenceWrong: "यह शुरू होने से पहले खत्म हो रहा है।", cancel: "रद्द करें",
+  },
+})

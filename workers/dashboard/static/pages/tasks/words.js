@@ -1,0 +1,38 @@
+import { words } from "../../lib/words.js"
+
+export const t = words({
+  en: {
+    tasks: "Tasks", tab_day: "My day", tab_open: "All open", tab_done: "Done", newTask: "New task", task: "Task", overdue: "Overdue", today: "Today", next: "From tomorrow", anyTime: "Any time", status: "Status",
+    dayEmpty: "Nothing to do just now", dayEmptyText: "Write down what you promised, a call or a quotation, and Flow reminds you when it is due.", todayDone: "Nothing more for today.", moreTasks: "Show all of them",
+    waiting: "Who is waiting", waiting_mine: { one: "unread chat of yours", other: "unread chats of yours" }, waiting_others: { one: "unread chat that nobody has", other: "unread chats that nobody has" }, waiting_leads: { one: "lead that nobody has", other: "leads that nobody has" },
+    everybody: "Everybody’s", mine: "Mine", nobody: "Nobody", left: "Somebody who left", leftBehind: "Left behind by who has gone", me: "{name} (me)", whoseTasks: "Whose tasks", anyKind: "Any kind", filter: "Filter",
+    nothingFits: "No task fits these filters", clearFilters: "Clear filters", tryAgain: "Try again", noTasks: "No open tasks", noTasksText: "Tasks of the whole team stand here: calls, visits, quotations, each with its time.", noClosed: "Nothing here yet", noClosedText: "What has been ticked off or cancelled stands here.",
+    kind_call: "Call", kind_write: "Write", kind_visit: "Visit", kind_other: "Other", status_open: "Open", status_done: "Done", status_cancelled: "Cancelled",
+    tickOff: "Done: {title}", tickOffShort: "Done", openAgain: "Open again: {title}", openAgainShort: "Open again", unnamed: "No name", more: "More", moreOf: "More: {title}", edit: "Change", callNow: "Call", callPerson: "Call {name}", openChat: "Open chat", openLead: "Open lead", takeIt: "Take it myself", cancelTask: "Cancel the task",
+    remind_inOneHour: "Remind me in an hour", remind_thisEvening: "Remind me at 6 pm", remind_tomorrowTen: "Remind me tomorrow, 10 am", remind_nextMonday: "Remind me on Monday, 10 am", remindPick: "Remind me at…", remindAgain: "Remind me again", remind: "Remind me", ringsAt: "Reminder {time}",
+    inOneHour: "In an hour", thisEvening: "Today, 6 pm", tomorrowTen: "Tomorrow, 10 am", nextMonday: "Monday, 10 am", time: "Time", timeMissing: "Choose a day and a time.", timePast: "This time has passed.",
+    undo: "Undo", now_done: "Done: {title}", now_cancelled: "Cancelled: {title}", now_open: "Open again: {title}", changed: "Task changed", added: "Task added", snoozed: "Reminder {time}", moveDue: "Make it due then",
+    field_title: "What is to be done?", titleExample: "Call back with the price", field_kind: "Kind", field_due_at: "Due", field_assignee_id: "Who does it", field_remind_minutes: "Reminder", field_note: "Note", field_status: "Status",
+    before_0: "When it is due", before_10: "10 minutes before", before_60: "1 hour before", before_1440: "1 day before", before_never: "No reminder", before_some: { one: "{n} minute before", other: "{n} minutes before" },
+    conflict: "Somebody else has just changed this task. It stands now as they left it:", yoursStays: "you have changed this too; yours is kept when you save", save: "Save", add: "Add", cancel: "Cancel",
+    whom: "For which lead?", whomExample: "Name, phone, product…", whomElse: "Choose another", whomFound: "Leads", whomNone: "No lead has this.", whomNoLeads: "There are no leads yet. Add one first.",
+    quickAdd: "Add a task…", moreChoices: "More…", firstOnly: { one: "Only the first is shown.", other: "Only the first {n} are shown." }, taskGone: "This task is not there any more.",
+  },
+  hi: {
+    tasks: "काम", tab_day: "मेरा दिन", tab_open: "सभी बाकी", tab_done: "पूरे हुए", newTask: "नया काम", task: "काम", overdue: "समय निकल गया", today: "आज", next: "कल से आगे", anyTime: "कभी भी", status: "स्थिति",
+    dayEmpty: "अभी कोई काम नहीं", dayEmptyText: "जो वादा किया है, कॉल या कोटेशन, उसे लिख लें। समय आने पर Flow याद दिलाएगा।", todayDone: "आज के लिए और कुछ नहीं।", moreTasks: "सभी दिखाएँ",
+    waiting: "कौन इंतज़ार में है", waiting_mine: { one: "आपकी बिना पढ़ी चैट", other: "आपकी बिना पढ़ी चैट" }, waiting_others: { one: "बिना पढ़ी चैट जो किसी के पास नहीं", other: "बिना पढ़ी चैट जो किसी के पास नहीं" }, waiting_leads: { one: "लीड जो किसी के पास नहीं", other: "लीड जो किसी के पास नहीं" },
+    everybody: "सबके", mine: "मेरे", nobody: "कोई नहीं", left: "जो टीम छोड़ चुके", leftBehind: "टीम छोड़ने वालों के बचे काम", me: "{name} (मैं)", whoseTasks: "किसके काम", anyKind: "हर तरह के", filter: "फ़िल्टर",
+    nothingFits: "इन फ़िल्टर में कोई काम नहीं आता", clearFilters: "फ़िल्टर हटाएँ", tryAgain: "फिर कोशिश करें", noTasks: "कोई काम बाकी नहीं", noTasksText: "यहाँ पूरी टीम के काम रहते हैं: कॉल, मुलाकात, कोटेशन, हर एक अपने समय के साथ।", noClosed: "यहाँ अभी कुछ नहीं", noClosedText: "जो काम पूरे या रद्द हुए वे यहाँ दिखेंगे।",
+    kind_call: "कॉल", kind_write: "लिखना", kind_visit: "मुलाकात", kind_other: "अन्य", status_open: "बाकी", status_done: "पूरा", status_cancelled: "रद्द",
+    tickOff: "पूरा करें: {title}", tickOffShort: "पूरा हुआ", openAgain: "फिर से खोलें: {title}", openAgainShort: "फिर से खोलें", unnamed: "नाम नहीं", more: "और", moreOf: "और: {title}", edit: "बदलें", callNow: "कॉल करें", callPerson: "{name} को कॉल करें", openChat: "चैट खोलें", openLead: "लीड खोलें", takeIt: "मैं करूँगा/करूँगी", cancelTask: "काम रद्द करें",
+    remind_inOneHour: "एक घंटे में याद दिलाएँ", remind_thisEvening: "शाम 6 बजे याद दिलाएँ", remind_tomorrowTen: "कल सुबह 10 बजे याद दिलाएँ", remind_nextMonday: "सोमवार सुबह 10 बजे याद दिलाएँ", remindPick: "समय चुनकर याद दिलाएँ…", remindAgain: "फिर याद दिलाएँ", remind: "याद दिलाएँ", ringsAt: "याद दिलाएगा: {time}",
+    inOneHour: "एक घंटे में", thisEvening: "आज शाम 6 बजे", tomorrowTen: "कल सुबह 10 बजे", nextMonday: "सोमवार सुबह 10 बजे", time: "समय", timeMissing: "दिन और समय चुनें।", timePast: "यह समय बीत चुका है।",
+    undo: "वापस लें", now_done: "पूरा हुआ: {title}", now_cancelled: "रद्द हुआ: {title}", now_open: "फिर से खुला: {title}", changed: "काम बदला गया", added: "काम जुड़ गया", snoozed: "याद दिलाएगा: {time}", moveDue: "समय भी यही करें",
+    field_title: "क्या करना है?", titleExample: "कीमत बताने के लिए कॉल करें", field_kind: "प्रकार", field_due_at: "कब तक", field_assignee_id: "कौन करेगा", field_remind_minutes: "याद दिलाना", field_note: "नोट", field_status: "स्थिति",
+    before_0: "समय होने पर", before_10: "10 मिनट पहले", before_60: "1 घंटा पहले", before_1440: "1 दिन पहले", before_never: "याद न दिलाएँ", before_some: { one: "{n} मिनट पहले", other: "{n} मिनट पहले" },
+    conflict: "किसी और ने अभी-अभी यह काम बदला है। अब यह ऐसा है:", yoursStays: "आपने भी इसे बदला है; सहेजने पर आपका रहेगा", save: "सहेजें", add: "जोड़ें", cancel: "रद्द करें",
+    whom: "किस लीड के लिए?", whomExample: "नाम, फ़ोन, प्रोडक्ट…", whomElse: "दूसरी चुनें", whomFound: "लीड", whomNone: "ऐसी कोई लीड नहीं मिली।", whomNoLeads: "अभी कोई लीड नहीं है। पहले एक जोड़ें।",
+    quickAdd: "काम जोड़ें…", moreChoices: "और…", firstOnly: { one: "केवल पहला दिख रहा है।", other: "केवल पहले {n} दिख रहे हैं।" }, taskGone: "यह काम अब नहीं है।",
+  },
+})
