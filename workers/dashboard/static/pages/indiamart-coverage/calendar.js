@@ -31,7 +31,7 @@ export function Calendar() {
 }
 
 function Month({ month, days }) {
-  return html`<section class="card stack tight month-card"><h2>${written(`${month}-01`, { month: "long", year: "numeric" })}</h2>
+  return html`<section class="card stack tight"><h2>${written(`${month}-01`, { month: "long", year: "numeric" })}</h2>
     <div class="month-grid small soft" aria-hidden="true">${WEEK.map((day) => html`<span key=${day}>${written(day, { weekday: "narrow" })}</span>`)}</div>
     <ol class="month-grid">${days.map((day, at) => html`<li key=${day.day} style=${at ? {} : { gridColumnStart: weekday(day.day) + 1 }}><${Day} day=${day} /></li>`)}</ol></section>`
 }

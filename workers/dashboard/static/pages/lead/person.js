@@ -1,10 +1,10 @@
 // person.js: who the lead is: what is known of them, corrected where it stands, their numbers and addresses, and who was merged into them.
 import { html } from "../../vendor/vendor.js"
 import { rows, rpc } from "../../lib/api.js"
-import { day } from "../../lib/formats.js"
+import { day, phone } from "../../lib/formats.js"
 import { adjust, refresh, useQuery } from "../../lib/queries.js"
 import { Button, Notice } from "../../ui/basics.js"
-import { undoMerge, whole } from "../leads-duplicates/merging.js"
+import { undoMerge } from "../leads-duplicates/merging.js"
 import { useLeadChanges } from "../leads/changes.js"
 import { Editable } from "./editing.js"
 import { PERSON, t } from "./person-words.js"
@@ -53,6 +53,6 @@ function Merges({ lead, again }) {
   const { data } = useQuery(`merges/${lead.contact_id}`, () => rpc("list_merges", { contact_id: lead.contact_id }))
   const merges = (data?.items ?? []).filter((merge) => !merge.undone_at && !merge.obstacle)
   if (!merges.length) return null
-  return html`<ul class="list">${merges.map((merge) => html`<li key=${merge.merge_id} class="row merged"><span class="grow wrap small soft">${t("mergedWith", { name: merge.name || whole(merge.phone) || merge.email || t("mergedGone"), day: day(merge.merged_at) })}</span>
+  return html`<ul class="list">${merges.map((merge) => html`<li key=${merge.merge_id} class="row merged"><span class="grow wrap small soft">${t("mergedWith", { name: merge.name || phone(merge.phone) || merge.email || t("mergedGone"), day: day(merge.merged_at) })}</span>
     <${Button} kind="quiet" icon="Undo2" onClick=${() => undoMerge(merge.merge_id).then(again)}>${t("undoMerge")}<//></li>`)}</ul>`
 }

@@ -16,7 +16,6 @@ const COUNTED = ["leads", "conversations", "messages", "tasks", "conversation_no
 const SAID = new Set(["already_merged", "contact_unknown", "merge_too_old", "merge_closed", "merge_undo_order", "message_under_way", "contact_busy"])
 const SHOWN = ["lead/", "lead-", "contact/", "duplicates/", "merges/", "leads"] // whatever shows either of them
 
-export const whole = (value) => phone(value)
 const refreshAll = () => SHOWN.forEach(refresh)
 const refusal = (error) => { const problem = asProblem(error); return SAID.has(problem.detail) ? t(problem.detail) : problem.words }
 
@@ -78,7 +77,7 @@ const read = (field, value) => (field === "phone" ? phone(value) : field === "co
 function Side({ found, picks, onPick }) {
   const shown = FIELDS.filter((field) => found.fields[field].survivor ?? found.fields[field].other)
   const isOpen = (field) => found.fields[field].survivor && found.fields[field].other && found.fields[field].survivor !== found.fields[field].other
-  return html`<div class="sides" data-open=${shown.some(isOpen)}>
+  return html`<div class="sides">
     <div class="pair-head">${[found.survivor, found.other].map((person, at) => html`<div key=${person.contact_id}><p class="small soft">${t(at ? "second" : "first")}</p><p class="wrap"><strong>${calledOf(person)}</strong></p>
       <p class="small soft">${[t("since", { day: date(person.created_at) }), t("leads", { n: person.leads }), person.last_message_at ? t("lastMessage", { day: day(person.last_message_at) }) : t("noMessages")].join(" · ")}</p>
       ${person.opted_out && html`<p class="small warn">${t("optedOut")}</p>`}</div>`)}</div>
