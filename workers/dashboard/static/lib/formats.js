@@ -21,8 +21,11 @@ const daysAgo = (date) => {
   return Math.round((midnight(now.value) - midnight(date)) / DAY)
 }
 
+/** The instant in words; a dash for what is none ("infinity": never, or not yet). */
+const written = (value, options) => (Number.isNaN(at(value).getTime()) ? "–" : format(Intl.DateTimeFormat, options).format(at(value)))
+
 /** 4:12 pm */
-export const clock = (value) => format(Intl.DateTimeFormat, { hour: "numeric", minute: "2-digit" }).format(at(value))
+export const clock = (value) => written(value, { hour: "numeric", minute: "2-digit" })
 
 /** Tomorrow, Today, Yesterday, Tuesday, 12 Nov, 12 Nov 2024 */
 export function day(value) {
@@ -31,13 +34,13 @@ export function day(value) {
   if (ago === 0) return t("today")
   if (ago === 1) return t("yesterday")
   if (ago === -1) return t("tomorrow")
-  if (ago > 1 && ago < 7) return format(Intl.DateTimeFormat, { weekday: "long" }).format(date)
+  if (ago > 1 && ago < 7) return written(date, { weekday: "long" })
   const year = date.getFullYear() === new Date(now.value).getFullYear() ? {} : { year: "numeric" }
-  return format(Intl.DateTimeFormat, { day: "numeric", month: "short", ...year }).format(date)
+  return written(date, { day: "numeric", month: "short", ...year })
 }
 
 /** 12 Nov 2026 */
-export const date = (value) => format(Intl.DateTimeFormat, { dateStyle: "medium" }).format(at(value))
+export const date = (value) => written(value, { dateStyle: "medium" })
 
 /** For lists: the time for today, else the day. */
 export const brief = (value) => (daysAgo(at(value)) === 0 ? clock(value) : day(value))
@@ -46,7 +49,7 @@ export const brief = (value) => (daysAgo(at(value)) === 0 ? clock(value) : day(v
 export const moment = (value) => `${day(value)}, ${clock(value)}`
 
 /** For titles: everything there is to know. */
-export const full = (value) => format(Intl.DateTimeFormat, { dateStyle: "full", timeStyle: "long" }).format(at(value))
+export const full = (value) => written(value, { dateStyle: "full", timeStyle: "long" })
 
 /** How long: 5 min, 3 h, 2 days. */
 export function duration(ms) {
