@@ -241,8 +241,11 @@ declare
   v_given    jsonb;
 begin
   select r.* into v_rule from public.greeting_rules r where r.org_id = set_greeting.org_id and r.is_default;
-  if v_rule.id is null and setting ->> 'template' is null and exists (select from public.greeting_rules r where r.org_id = set_greeting.org_id) then
-    null;                           -- the settings alone; the rules are others
+  if v_rule.id is null and setting ->> 'template' is null and exists (select from public.greeting_rules r where r.org_id = set_greeting.org_id)
+     or setting - array['on', 'repeat_days', 'max_age_days'] = '{}'
+        and (setting -> 'on' = 'false' or setting -> 'on' is null and v_rule.id is not null) then
+    -- The settings alone: the rules are others, or stay as they are, whether or not their template can be sent.
+    insert into public.greeting_settings (org_id) values (set_greeting.org_id) on conflict (org_id) do nothing;
   else
     v_given := setting - array['on', 'mapping', 'source'];
     if v_given ->> 'number' is null then

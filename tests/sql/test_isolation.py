@@ -50,6 +50,7 @@ AGENTS = {
     "mark_unread", "sync_log", "message_trace",
     "change_contact",
     "closed_tasks", "get_task",
+    "list_templates", "template_prices", "greeting_report",
 }  # fmt: skip
 ADMINS = {
     "rename_organization", "invite_member", "revoke_invitation", "set_member_role", "remove_member",

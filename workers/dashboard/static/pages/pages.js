@@ -5,6 +5,7 @@
 // there is no organization yet). isFull: on a phone it takes the whole screen, and has its own way back.
 // Addresses that share a `load` share one component, which stays when people go from one to the other.
 const inbox = () => import("./inbox/page.js")
+const templates = () => import("./templates/page.js")
 const settings = () => import("./settings/page.js")
 
 export const pages = [
@@ -19,6 +20,11 @@ export const pages = [
   { path: "/leads/:id", load: () => import("./lead/page.js"), isFull: true },
   { path: "/tasks", load: () => import("./tasks/page.js"), name: "tasks", nav: { icon: "SquareCheck", isOnPhone: true } },
   { path: "/notifications", load: () => import("./notifications/page.js") },
+  { path: "/greeting", load: () => import("./greeting/page.js") },
+  { path: "/templates", load: templates },
+  { path: "/templates/new", load: templates, isFull: true },
+  { path: "/templates/:id", load: templates, isFull: true },
+  { path: "/templates/:id/edit", load: templates, isFull: true },
   { path: "/reports", load: () => import("./reports/page.js"), name: "reports", nav: { icon: "ChartColumn" } },
   { path: "/usage", load: () => import("./usage/page.js"), name: "usage", nav: { icon: "IndianRupee" } },
   { path: "/start", load: () => import("./start/page.js"), name: "checklist", nav: { icon: "ListChecks" } },

@@ -8,7 +8,8 @@ import { t } from "./words.js"
 
 const ACCEPT = { image: "image/jpeg,image/png", video: "video/mp4,video/3gpp", document: "application/pdf" }
 
-export function FileField({ kind, conversation, value, onChange }) {
+/** conversation, or number: the id of what the file will be sent in, or from. */
+export function FileField({ kind, conversation, number, value, onChange }) {
   const [state, setState] = useState({})
   const chosen = async (event) => {
     const [file] = event.target.files
@@ -16,7 +17,7 @@ export function FileField({ kind, conversation, value, onChange }) {
     onChange(null)
     setState({ progress: 0 })
     const form = new FormData()
-    for (const [name, given] of [["org_id", org.value.id], ["kind", kind], ["conversation_id", conversation]]) form.append(name, given)
+    for (const [name, given] of [["org_id", org.value.id], ["kind", kind], conversation ? ["conversation_id", conversation] : ["number_id", number]]) form.append(name, given)
     form.append("file", file, file.name)
     try {
       const { media_id: media } = await uploadWatched("media", form, (progress) => setState({ progress }))

@@ -2,6 +2,7 @@
 import { html, useState } from "../../vendor/vendor.js"
 import { phone } from "../../lib/formats.js"
 import { Icon } from "../../ui/icon.js"
+import { BUTTON_ICONS } from "../templates/look.js"
 import { Paper, Standing, Voice, useAddress } from "./media.js"
 import { Rich } from "./rich.js"
 import { templateOf } from "./team.js"
@@ -75,7 +76,6 @@ const filled = (text, parameters = []) => (text ?? "").replace(/\{\{\s*(\w+)\s*\
   const found = parameters.find((parameter) => parameter.parameter_name === name) ?? (/^\d+$/.test(name) ? parameters[Number(name) - 1] : null)
   return found?.text ?? whole
 })
-const BUTTON_ICONS = { URL: "ExternalLink", PHONE_NUMBER: "Phone", COPY_CODE: "Copy", OTP: "Copy", FLOW: "ClipboardList" }
 
 /** A template with its header, body, footer and buttons; when Flow no longer has it, the words that were sent. */
 export function templateParts({ body, text }) {

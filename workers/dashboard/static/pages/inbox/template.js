@@ -5,14 +5,13 @@ import { useQuery } from "../../lib/queries.js"
 import { may } from "../../lib/session.js"
 import { Button, Chip, Empty, Field, Notice } from "../../ui/basics.js"
 import { Dialog, show } from "../../ui/dialog.js"
-import { Icon } from "../../ui/icon.js"
 import { complain } from "../../ui/toasts.js"
 import { pages } from "../pages.js"
+import { Look } from "../templates/look.js"
 import { Cost } from "./cost.js"
 import { FileField } from "./file-field.js"
-import { Rich } from "./rich.js"
 import { schedule } from "./schedule.js"
-import { templates } from "./team.js"
+import { recall, templates } from "./team.js"
 import { categoryWords, t } from "./words.js"
 
 /** card: of the conversation; account: its WhatsApp account; lead: the newest of the person. Gives {message, text} to send. */
@@ -23,6 +22,7 @@ const bodyOf = (template) => template.components.find(({ type }) => type?.toUppe
 function Chooser({ card, account, lead, close }) {
   const [query, setQuery] = useState("")
   const [chosen, setChosen] = useState(null)
+  useEffect(() => { recall("templates") }, []) // one may have been approved since
   const usable = templates.value.filter((template) => template.account_id === account && template.status === "APPROVED" && !template.blocked_reason && !template.parameters?.unsupported)
   const words = query.toLowerCase().split(/\s+/).filter(Boolean)
   const shown = usable.filter((template) => words.every((word) => `${template.name} ${template.language} ${bodyOf(template)}`.toLowerCase().includes(word)))
@@ -82,10 +82,7 @@ function Form({ template, card, lead, close, onBack }) {
       ${!names.length && !buttons.length && (!format || (format === "TEXT" && !header.names?.length)) && html`<p class="soft">${t("noValues")}</p>`}
     </div>
     <div class="stack tight"><h3>${t("preview")}</h3>
-      <div class="template-preview"><div class="bubble out"> ${seen ? html`
-        ${typeof seen.header === "string" ? html`<strong class="wrap" dir="auto">${seen.header}</strong>` : seen.header && html`<div class="file-state"><${Icon} name="Image" />${seen.header.format.toLowerCase()}</div>`}
-        <${Rich} text=${seen.body} />${seen.footer && html`<p class="soft small wrap" dir="auto">${seen.footer}</p>`}
-        ${seen.buttons.length > 0 && html`<ul class="choices">${seen.buttons.map((button) => html`<li><bdi class="wrap">${button.text}</bdi></li>`)}</ul>`}` : "…"}</div></div>
+      <${Look} ...${seen ?? { body: "…" }} />
       ${seen?.missing.length > 0 ? html`<p class="small soft">${t("fillAll")}</p>` : seen?.problem && html`<${Notice} kind="warn">${seen.problem}<//>`}
       ${preview.problem && html`<${Notice} kind="bad">${preview.problem.words}<//>`}
       <p class="small"><${Cost} conversation=${card.id} message=${{ kind: "template", template: template.name, language: template.language }} windowEnds=${card.window_expires_at} /></p></div>

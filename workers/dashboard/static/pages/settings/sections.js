@@ -7,6 +7,7 @@ export const sections = [
   { key: "notifications", icon: "Bell", load: () => import("./notifications.js") },
   { key: "whatsapp", icon: "MessageCircle", load: () => import("./whatsapp.js") },
   { key: "messaging", icon: "Send", load: () => import("./messaging.js"), needs: "admin" },
+  { key: "replies", icon: "Zap", load: () => import("./replies.js") },
   { key: "indiamart", icon: "Store", load: () => import("./indiamart.js") },
   { key: "sheets", icon: "FileSpreadsheet", load: () => import("./sheets.js") },
   { key: "forms", icon: "ClipboardList", load: () => import("./forms.js") },
