@@ -4,7 +4,7 @@ create function private.greeting_value(field text, lead public.leads, contact pu
   language plpgsql stable security definer set search_path = ''
 as $$
 declare
-  v_fallback text := case when strpos(field, '|') > 0 then split_part(field, '|', 2) end;
+  v_fallback text := case when strpos(field, '|') > 0 then substr(field, strpos(field, '|') + 1) end;
   v_value    text;
 begin
   v_value := case split_part(field, '|', 1)
@@ -21,7 +21,7 @@ begin
     case split_part(field, '|', 1) when 'name' then 'there' when 'product' then 'your enquiry' else '-' end));
 end;
 $$;
-comment on function private.greeting_value is 'One value of a template from a lead and its contact: "field" or "field|words when empty"; never empty.';
+comment on function private.greeting_value is 'One value of a template from a lead and its contact: "field" or "field|words when empty", or "text|words" for everybody; never empty.';
 
 create function private.filled(mapping jsonb, lead public.leads, contact public.contacts) returns jsonb
   language plpgsql stable security definer set search_path = ''
@@ -35,9 +35,9 @@ begin
     when 'object' then
       return (select coalesce(jsonb_object_agg(k, case when k = 'index' then v else private.filled(v, lead, contact) end), '{}') from jsonb_each(mapping) e (k, v));
     when 'string' then
-      if v_field not in ('name', 'company', 'product', 'title', 'city', 'state', 'phone', 'organization') then
+      if v_field not in ('name', 'company', 'product', 'title', 'city', 'state', 'phone', 'organization', 'text') then
         raise sqlstate 'PT422' using message = format('A lead has no field %s', left(v_field, 60)), detail = 'field_unknown',
-          hint = 'Fields: name, company, product, title, city, state, phone, organization.';
+          hint = 'Fields: name, company, product, title, city, state, phone, organization; text|… is the same for everybody.';
       end if;
       return to_jsonb(private.greeting_value(mapping #>> '{}', lead, contact));
     else
@@ -76,7 +76,7 @@ end;
 $$;
 comment on function private.fill_template is
   'The params of private.template_message from a mapping of the same shape, whose values are "field" or "field|words when empty": name, company, product, '
-  'title, city, state, phone, organization. The header of a template with a file or a place is given as it is. Raises PT422 field_unknown.';
+  'title, city, state, phone, organization; or "text|words", the same for everybody. The header of a template with a file or a place is given as it is. Raises PT422 field_unknown.';
 
 ------------------------------------------------------------------------------------------------
 -- Preview

@@ -21,10 +21,10 @@ begin
     from (select v #>> '{}' as field from jsonb_path_query(v_mapping, 'lax $.body.*') v where jsonb_typeof(v_mapping -> 'body') = 'object'
           union all
           select v #>> '{}' from jsonb_array_elements(case jsonb_typeof(v_mapping -> 'body') when 'array' then v_mapping -> 'body' else '[]' end) v) f
-   where split_part(f.field, '|', 1) not in ('name', 'company', 'product', 'title', 'city', 'state', 'phone', 'organization') or f.field is null;
+   where split_part(f.field, '|', 1) not in ('name', 'company', 'product', 'title', 'city', 'state', 'phone', 'organization', 'text') or f.field is null;
   if v_bad is not null then
     raise sqlstate 'PT422' using message = format('A lead has no field %s', v_bad), detail = 'field_unknown',
-      hint = 'Fields: name, company, product, title, city, state, phone, organization.';
+      hint = 'Fields: name, company, product, title, city, state, phone, organization; text|… is the same for everybody.';
   end if;
   return v_mapping;
 end;

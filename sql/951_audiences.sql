@@ -39,6 +39,7 @@ declare
   v_types   text[] := private.filter_words(filter, 'lead_type', '^.{1,40}$');
   v_states  text[] := private.filter_words(filter, 'state', '^.{1,200}$');
   v_cities  text[] := private.filter_words(filter, 'city', '^.{1,200}$');
+  v_people  uuid[] := private.lead_people(broadcast_audience.org_id, nullif(filter -> 'leads', 'null'));
   v_replied boolean := private.flag_field(filter, 'has_replied', 'filter');
   v_since   timestamptz;
   v_from    timestamptz;
@@ -69,6 +70,7 @@ begin
          and (v_ids is null or c.id = any (v_ids))
          and (v_states is null or lower(btrim(c.state)) = any (v_states))
          and (v_cities is null or lower(btrim(c.city)) = any (v_cities))
+         and (v_people is null or c.id in (select unnest(v_people)))
          and (num_nonnulls(v_sources, v_stages, v_owners, v_types, v_from, v_to) = 0
               or exists (select from public.leads l
                           where l.org_id = c.org_id and l.contact_id = c.id
@@ -86,8 +88,9 @@ begin
 end;
 $$;
 comment on function private.broadcast_audience is
-  'Who a filter means, each with the reason why they would be skipped (no_number, opted_out, duplicate) or null. All that is given must hold: contact_ids, state, city; one '
-  'lead with source_id, stage_id, owner_id, lead_type, received_from, received_to (before it); has_replied; not_written_for_days: no message either way. Values or lists. Raises PT422.';
+  'Who a filter means, each with the reason why they would be skipped (no_number, opted_out, duplicate) or null. All that is given must hold: contact_ids, state, city; leads: a '
+  'filter of private.lead_condition that lets one of their leads through; one lead with source_id, stage_id, owner_id, lead_type, received_from, received_to (before it); has_replied; '
+  'not_written_for_days: no message either way. Values or lists. Raises PT422.';
 
 create function private.broadcast_pace(messages_per_second int) returns numeric
   language sql immutable set search_path = ''

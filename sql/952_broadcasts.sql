@@ -129,8 +129,7 @@ begin
   v_new.language := coalesce(private.text_field(given, 'language', 'broadcast', 20, false), 'en');
   v_new.mapping := private.greeting_mapping(coalesce(nullif(given -> 'mapping', 'null'), nullif(given -> 'params', 'null'), '[]'));
   v_new.filter := coalesce(nullif(given -> 'filter', 'null'), '{}');
-  perform private.known_fields(v_new.filter, 'filter', array['source_id', 'stage_id', 'owner_id', 'lead_type', 'state', 'city', 'received_from', 'received_to',
-                                                              'has_replied', 'not_written_for_days', 'contact_ids']);
+  perform private.known_audience(v_new.filter);
   v_number := private.sending_number(read_broadcast.org_id, private.text_field(given, 'number', 'broadcast', 40, false));
   v_new.number_id := v_number.id;
   -- The same checks as a send, with every field empty.

@@ -14,7 +14,10 @@ from tests.sql.planted import plant
 from workers.cli.org import People
 from workers.settings import Settings
 
-PARAMETERS = {"/inbox/:id": "conversation_id", "/leads/:id": "lead_id"}
+PARAMETERS = {
+    "/inbox/:id": "conversation_id", "/leads/:id": "lead_id",
+    "/broadcasts/:id": "broadcast_id", "/sequences/:id": "sequence_id", "/sequences/:id/edit": "sequence_id",
+}  # fmt: skip
 _numbers = itertools.count(700)
 
 ADDRESSES = """

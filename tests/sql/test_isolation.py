@@ -51,6 +51,7 @@ AGENTS = {
     "change_contact",
     "closed_tasks", "get_task",
     "list_templates", "template_prices", "greeting_report",
+    "count_audience", "broadcast_report",
 }  # fmt: skip
 ADMINS = {
     "rename_organization", "invite_member", "revoke_invitation", "set_member_role", "remove_member",

@@ -6,6 +6,7 @@
 // Addresses that share a `load` share one component, which stays when people go from one to the other.
 const inbox = () => import("./inbox/page.js")
 const templates = () => import("./templates/page.js")
+const editSequence = () => import("./sequences/edit.js")
 const settings = () => import("./settings/page.js")
 
 export const pages = [
@@ -20,6 +21,13 @@ export const pages = [
   { path: "/leads/:id", load: () => import("./lead/page.js"), isFull: true },
   { path: "/tasks", load: () => import("./tasks/page.js"), name: "tasks", nav: { icon: "SquareCheck", isOnPhone: true } },
   { path: "/notifications", load: () => import("./notifications/page.js") },
+  { path: "/broadcasts", load: () => import("./broadcasts/page.js"), name: "campaigns", nav: { icon: "Megaphone", also: ["/sequences", "/templates", "/greeting"] } },
+  { path: "/broadcasts/new", load: () => import("./broadcasts/new.js"), needs: "admin", isFull: true },
+  { path: "/broadcasts/:id", load: () => import("./broadcasts/one.js"), isFull: true },
+  { path: "/sequences", load: () => import("./sequences/page.js") },
+  { path: "/sequences/new", load: editSequence, needs: "admin", isFull: true },
+  { path: "/sequences/:id", load: () => import("./sequences/one.js"), isFull: true },
+  { path: "/sequences/:id/edit", load: editSequence, needs: "admin", isFull: true },
   { path: "/greeting", load: () => import("./greeting/page.js") },
   { path: "/templates", load: templates },
   { path: "/templates/new", load: templates, isFull: true },

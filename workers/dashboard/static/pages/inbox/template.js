@@ -19,22 +19,39 @@ export const chooseTemplate = (given) => show((close) => html`<${Chooser} ...${g
 
 const bodyOf = (template) => template.components.find(({ type }) => type?.toUpperCase() === "BODY")?.text ?? ""
 
-function Chooser({ card, account, lead, close }) {
+/** The templates of an account that can be sent, to search and choose from; onLeave: before another page is opened. */
+export function TemplateList({ account, onChoose, onLeave }) {
   const [query, setQuery] = useState("")
-  const [chosen, setChosen] = useState(null)
   useEffect(() => { recall("templates") }, []) // one may have been approved since
   const usable = templates.value.filter((template) => template.account_id === account && template.status === "APPROVED" && !template.blocked_reason && !template.parameters?.unsupported)
+  if (!usable.length) return html`<${Empty} icon="FileText" title=${t("noTemplates")} action=${may("admin") && pages.some(({ path }) => path === "/templates") && html`<a class="button" href="/templates" onClick=${onLeave}>${t("toTemplates")}</a>`}>${t("noTemplatesText")}<//>`
   const words = query.toLowerCase().split(/\s+/).filter(Boolean)
   const shown = usable.filter((template) => words.every((word) => `${template.name} ${template.language} ${bodyOf(template)}`.toLowerCase().includes(word)))
+  return html`<${Field} label=${t("searchTemplates")} isHidden>${(props) => html`<input ...${props} type="search" placeholder=${t("searchTemplates")} value=${query} onInput=${(event) => setQuery(event.target.value)} />`}<//>
+    <ul class="templates">${shown.map((template) => html`<li key=${template.id}><button type="button" onClick=${() => onChoose(template)}>
+      <span class="row between"><strong class="clip">${template.name}</strong><span class="row"><${Chip}>${template.language}<//><${Chip} kind=${template.category === "MARKETING" ? "warn" : "info"}>${categoryWords(template.category.toLowerCase())}<//></span></span>
+      <span class="soft two wrap" dir="auto">${bodyOf(template)}</span></button></li>`)}</ul>
+    ${!shown.length && html`<p class="soft">${t("nothingFound")}</p>`}`
+}
+
+function Chooser({ card, account, lead, close }) {
+  const [chosen, setChosen] = useState(null)
   return html`<${Dialog} title=${chosen ? chosen.name : t("templateTitle")} isWide onClose=${() => close()}>
     ${chosen ? html`<${Form} key=${chosen.id} ...${{ template: chosen, card, lead, close }} onBack=${() => setChosen(null)} />`
-      : !usable.length ? html`<${Empty} icon="FileText" title=${t("noTemplates")} action=${may("admin") && pages.some(({ path }) => path === "/templates") && html`<a class="button" href="/templates" onClick=${() => close()}>${t("toTemplates")}</a>`}>${t("noTemplatesText")}<//>`
-      : html`<${Field} label=${t("searchTemplates")} isHidden>${(props) => html`<input ...${props} type="search" placeholder=${t("searchTemplates")} value=${query} onInput=${(event) => setQuery(event.target.value)} />`}<//>
-        <ul class="templates">${shown.map((template) => html`<li key=${template.id}><button type="button" onClick=${() => setChosen(template)}>
-          <span class="row between"><strong class="clip">${template.name}</strong><span class="row"><${Chip}>${template.language}<//><${Chip} kind=${template.category === "MARKETING" ? "warn" : "info"}>${categoryWords(template.category.toLowerCase())}<//></span></span>
-          <span class="soft two wrap" dir="auto">${bodyOf(template)}</span></button></li>`)}</ul>
-        ${!shown.length && html`<p class="soft">${t("nothingFound")}</p>`}`}
+      : html`<${TemplateList} account=${account} onChoose=${setChosen} onLeave=${() => close()} />`}
   <//>`
+}
+
+/** How a template will look, as preview_template takes it (args: {params}, or {mapping, lead_id}), asked when nobody types:
+ *  {seen: the newest answer, problem, isReady: it is of these very values, and they can be sent}. */
+export function usePreview(template, args) {
+  const wanted = JSON.stringify(args)
+  const [asked, setAsked] = useState(wanted)
+  const last = useRef(null)
+  useEffect(() => { const timer = setTimeout(() => setAsked(wanted), 250); return () => clearTimeout(timer) }, [wanted])
+  const { data, problem } = useQuery(`template:${template.id}:${asked}`, () => rpc("preview_template", { template_id: template.id, ...JSON.parse(asked) }))
+  if (data) last.current = data
+  return { seen: data ?? last.current, problem, isReady: Boolean(data && asked === wanted && !data.problem && !data.missing.length) }
 }
 
 const KNOWN = (card, lead) => ({ name: card.contact_name, customer: card.contact_name, customer_name: card.contact_name, first_name: card.contact_name?.split(" ")[0], product: lead?.product ?? lead?.title, title: lead?.title, phone: card.contact_phone })
@@ -61,14 +78,7 @@ function Form({ template, card, lead, close, onBack }) {
     ...(format && format !== "TEXT" && { header: format === "LOCATION" ? top : top.media_id ? { media_id: top.media_id } : null }),
     ...(buttons.length && { buttons: buttons.map(({ index }) => ({ index, value: links[index] ?? "" })) }),
   }), [body, top, links])
-  const [asked, setAsked] = useState(params)
-  const timer = useRef()
-  useEffect(() => { timer.current = setTimeout(() => setAsked(params), 250); return () => clearTimeout(timer.current) }, [params])
-  const preview = useQuery(`template:${template.id}:${JSON.stringify(asked)}`, () => rpc("preview_template", { template_id: template.id, params: asked }))
-  const last = useRef(null)
-  if (preview.data) last.current = preview.data
-  const seen = preview.data ?? last.current
-  const isReady = seen && asked === params && preview.data && !seen.problem && !seen.missing.length
+  const { seen, problem, isReady } = usePreview(template, { params })
   const message = { kind: "template", template: template.name, language: template.language, params }
   const text = seen ? [seen.header, seen.body, seen.footer].filter((part) => typeof part === "string").join("\n") : ""
   const input = (label, value, onInput, rest = {}) => html`<${Field} label=${label}>${(props) => html`<input ...${props} ...${rest} value=${value ?? ""} onInput=${(event) => onInput(event.target.value)} />`}<//>`
@@ -84,7 +94,7 @@ function Form({ template, card, lead, close, onBack }) {
     <div class="stack tight"><h3>${t("preview")}</h3>
       <${Look} ...${seen ?? { body: "…" }} />
       ${seen?.missing.length > 0 ? html`<p class="small soft">${t("fillAll")}</p>` : seen?.problem && html`<${Notice} kind="warn">${seen.problem}<//>`}
-      ${preview.problem && html`<${Notice} kind="bad">${preview.problem.words}<//>`}
+      ${problem && html`<${Notice} kind="bad">${problem.words}<//>`}
       <p class="small"><${Cost} conversation=${card.id} message=${{ kind: "template", template: template.name, language: template.language }} windowEnds=${card.window_expires_at} /></p></div>
   </div>
   <div class="actions"><${Button} icon="ArrowLeft" onClick=${onBack}>${t("back")}<//>

@@ -13,6 +13,7 @@ import { asInput, customText, FieldInput, fromInput } from "../leads/fields.js"
 import { amount, At, Owner, sourceName, StageChip, Tag } from "../leads/parts.js"
 import { recall } from "../leads/reference.js"
 import { Doubles } from "./doubles.js"
+import { InSequences } from "../sequences/in-sequences.js"
 import { Editable } from "./editing.js"
 import { Person } from "./person.js"
 import { Tasks } from "./tasks.js"
@@ -44,6 +45,7 @@ export function Details({ lead, reference, change, again, stage, won, lost, move
         : html`<${Button} icon="RotateCcw" onClick=${() => change("reopen_lead", {}).then(again)}>${t("reopen")}<//>`}</div>
     </section>
     <${Doubles} lead=${lead} again=${again} />
+    <${InSequences} lead=${lead} />
     <${Others} lead=${lead} reference=${reference} />
   </aside>`
 }

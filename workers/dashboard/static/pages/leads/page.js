@@ -51,6 +51,7 @@ function Shown({ reference, at }) {
     { label: t("importFile"), icon: "FileSpreadsheet", href: "/leads/import" },
     { label: t("duplicates"), icon: "Users", href: "/leads/duplicates" },
     may("admin") && { label: t("setup"), icon: "Settings", href: "/leads/setup" },
+    may("admin") && { label: t("broadcast"), icon: "Megaphone", href: `/broadcasts/new?${new URLSearchParams({ f: JSON.stringify({ ...at.filter, ...(reference.pipelines.length > 1 && { pipeline }) }) })}` },
     { label: t("saveView"), icon: "Save", run: () => saveView({ ...at, pipeline }, null) },
   ]
   const isEmpty = !reference.hasLeads

@@ -25,7 +25,7 @@ export const t = words({
     greet: "Greet them on WhatsApp now", greetPrice: "Template “{template}”, about {price} before GST", greetNoPrice: "Template “{template}”. Its price for this country is not known.", greetNone: "No greeting is set up yet, so nothing will be sent.", greetPaused: "The greeting is paused just now, so nothing will be sent.", greetNoNumber: "No WhatsApp number is connected, so nothing will be sent.",
     search: "Search leads", searchExample: "Name, phone, product…", stopSearch: "End the search", alike: "Nothing has exactly “{text}”. These are spelt alike.", notFound: "Nothing found for “{text}”", notFoundText: "Try fewer words, a part of the name, or the last digits of the number.", results: "Found leads", likeness: "{n} % alike",
     layout: "Layout", asBoard: "As a board", asTable: "As a table", moreHere: "More", importFile: "Import a file", setup: "Pipelines, fields and tags", pipeline: "Pipeline",
-    duplicates: "Likely duplicates",
+    duplicates: "Likely duplicates", broadcast: "Send a broadcast to these…",
     noLeads: "No leads yet", noLeadsText: "Connect IndiaMART and enquiries arrive by themselves within minutes. Or bring the leads you have.", connectIndiamart: "Connect IndiaMART",
   },
   hi: {
@@ -52,7 +52,7 @@ export const t = words({
     greet: "अभी WhatsApp पर स्वागत संदेश भेजें", greetPrice: "टेम्पलेट “{template}”, GST से पहले लगभग {price}", greetNoPrice: "टेम्पलेट “{template}”। इस देश की कीमत पता नहीं है।", greetNone: "अभी कोई स्वागत संदेश तय नहीं है, इसलिए कुछ नहीं भेजा जाएगा।", greetPaused: "स्वागत संदेश अभी रुका हुआ है, इसलिए कुछ नहीं भेजा जाएगा।", greetNoNumber: "कोई WhatsApp नंबर जुड़ा नहीं है, इसलिए कुछ नहीं भेजा जाएगा।",
     search: "लीड खोजें", searchExample: "नाम, फ़ोन, प्रोडक्ट…", stopSearch: "खोज बंद करें", alike: "“{text}” ठीक ऐसा कहीं नहीं है। ये मिलते-जुलते हैं।", notFound: "“{text}” के लिए कुछ नहीं मिला", notFoundText: "कम शब्द, नाम का हिस्सा या नंबर के आख़िरी अंक लिखकर देखें।", results: "मिली हुई लीड", likeness: "{n} % मिलता",
     layout: "रूप", asBoard: "बोर्ड", asTable: "तालिका", moreHere: "और", importFile: "फ़ाइल से लाएँ", setup: "पाइपलाइन, फ़ील्ड और टैग", pipeline: "पाइपलाइन",
-    duplicates: "संभावित डुप्लिकेट",
+    duplicates: "संभावित डुप्लिकेट", broadcast: "इन्हें ब्रॉडकास्ट भेजें…",
     noLeads: "अभी कोई लीड नहीं", noLeadsText: "IndiaMART जोड़ें, पूछताछ कुछ ही मिनटों में अपने-आप आने लगेंगी। या जो लीड आपके पास हैं उन्हें लाएँ।", connectIndiamart: "IndiaMART जोड़ें",
   },
 })
