@@ -24,8 +24,8 @@ FACEBOOK = "https://*.facebook.com"
 VENDOR = "vendor/vendor.js"
 PAGES = frozenset(
     {
-        "broadcasts", "greeting", "inbox", "leads", "notifications", "reports", "sequences", "settings", "sign-in",
-        "start", "tasks", "templates", "usage", "welcome",
+        "broadcasts", "greeting", "inbox", "leads", "notifications", "reports", "sequences", "settings",
+        "sign-in", "start", "tasks", "templates", "usage", "welcome",
     }
 )  # fmt: skip
 """The first part of each address that is a page; what the browser's router knows."""
