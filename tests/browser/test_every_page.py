@@ -17,6 +17,7 @@ from workers.settings import Settings
 PARAMETERS = {
     "/inbox/:id": "conversation_id", "/leads/:id": "lead_id",
     "/broadcasts/:id": "broadcast_id", "/sequences/:id": "sequence_id", "/sequences/:id/edit": "sequence_id",
+    "/templates/:id": "template_id", "/templates/:id/edit": "template_id",
 }  # fmt: skip
 _numbers = itertools.count(700)
 

@@ -39,7 +39,7 @@ function Messages({ query }) {
 
 export function Found({ query }) {
   const people = useQuery(`search:${query}`, () => rpc("search_conversations", { query, page_size: 20 }))
-  return html`<div class="windowed found" role="region" aria-label=${t("found")}>
+  return html`<div class="windowed inbox-found" role="region" aria-label=${t("found")}>
     <h3 class="found-title">${t("people")}</h3>
     <${Loaded} query=${people} lines=${4} height=${56}>${(found) => (found.length ? html`<ul>${found.map((card) => html`<li key=${card.id} class="found-row"><${Row} card=${card} /></li>`)}</ul>` : html`<p class="soft found-text">${t("noFoundPeople")}</p>`)}<//>
     <h3 class="found-title">${t("messages")}</h3><${Messages} key=${query} query=${query} /></div>`

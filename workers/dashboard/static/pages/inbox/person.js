@@ -32,10 +32,10 @@ function Consent({ contact, close }) {
 
 const Tasks = lazy(() => import("../tasks/of.js"))
 const Part = ({ title, children, action }) => html`<section class="person-part"><div class="row between"><h3>${title}</h3>${action}</div>${children}</section>`
-const Fact = ({ icon, label, children }) => html`<div class="fact"><${Icon} name=${icon} size=${16} label=${label} /><span class="grow wrap">${children}</span></div>`
+const Fact = ({ icon, label, children }) => html`<div class="person-fact"><${Icon} name=${icon} size=${16} label=${label} /><span class="grow wrap">${children}</span></div>`
 
 function Lead({ lead, card }) {
-  return html`<li class="lead-card"><div class="row between"><a class="grow wrap two" href=${`/leads/${lead.id}`}><bdi>${lead.product || lead.title || t("lead")}</bdi></a><span class="small soft"><${When} at=${lead.received_at} as=${brief} /></span></div>
+  return html`<li class="person-lead"><div class="row between"><a class="grow wrap two" href=${`/leads/${lead.id}`}><bdi>${lead.product || lead.title || t("lead")}</bdi></a><span class="small soft"><${When} at=${lead.received_at} as=${brief} /></span></div>
     ${lead.message && html`<p class="small soft wrap three" dir="auto">${lead.message}</p>`}
     <div class="row between"><${Stage} lead=${lead} contactId=${card.contact_id} />${lead.value !== null && html`<strong class="numbers">${money(lead.value, lead.currency)}</strong>`}</div>
     <a class="small" href=${`/leads/${lead.id}`}>${t("timeline")}</a></li>`

@@ -21,16 +21,16 @@ export function Item({ item, lead, reference }) {
   const at = html`<time class="small soft numbers" datetime=${item.at} title=${full(item.at)}>${clock(item.at)}</time>`
   if (item.type === "message") {
     const isOut = item.direction === "outbound"
-    return html`<li class="event message ${isOut ? "out" : "in"}" data-type="message"><${Icon} name=${isOut ? "Send" : "MessageCircle"} size=${16} label=${t(isOut ? "out" : "in")} />
+    return html`<li class="lead-event message ${isOut ? "out" : "in"}" data-type="message"><${Icon} name=${isOut ? "Send" : "MessageCircle"} size=${16} label=${t(isOut ? "out" : "in")} />
       <div class="grow"><p class="bubble wrap">${item.text || t(`kind_${KINDS.includes(item.kind) ? item.kind : "other"}`)}</p>
         <p class="row small soft">${isOut ? who ?? t("byItself") : null}${at}${isOut && STATUSES.includes(item.status) && html`<span class=${item.status === "failed" ? "danger" : ""}>${t(`status_${item.status}`)}</span>`}
           ${item.cost && html`<span class="numbers" title=${t("cost")}>${money(item.cost.amount, item.cost.currency, 4)}</span>`}</p></div></li>`
   }
   if (item.type === "note" || item.kind === "noted") {
-    return html`<li class="event note" data-type="note"><${Icon} name="Pencil" size=${16} label=${t("noteOf")} /><div class="grow"><p class="paper wrap">${item.type === "note" ? item.text : item.details.text}</p>
+    return html`<li class="lead-event note" data-type="note"><${Icon} name="Pencil" size=${16} label=${t("noteOf")} /><div class="grow"><p class="paper wrap">${item.type === "note" ? item.text : item.details.text}</p>
       <p class="row small soft">${who ?? t("flow")}${at}${item.type === "note" && html`<span>${t("inChat")}</span>`}</p></div></li>`
   }
-  return html`<li class="event change" data-type="change"><${Icon} name=${ICONS[item.kind] ?? "Info"} size=${16} /><p class="grow wrap small"><strong>${who ?? t("flow")}</strong> ${said(item, lead, reference)}</p>${at}</li>`
+  return html`<li class="lead-event change" data-type="change"><${Icon} name=${ICONS[item.kind] ?? "Info"} size=${16} /><p class="grow wrap small"><strong>${who ?? t("flow")}</strong> ${said(item, lead, reference)}</p>${at}</li>`
 }
 
 /** What a change was, after the name of who made it. */

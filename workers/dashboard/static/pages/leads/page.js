@@ -68,7 +68,7 @@ function Shown({ reference, at }) {
       <${Menu} label=${t("moreHere")} items=${menu} trigger=${({ ref, ...props }) => html`<button type="button" class="icon-button" aria-label=${t("moreHere")} title=${t("moreHere")} ref=${ref} ...${props}><${Icon} name="EllipsisVertical" /></button>`} />
       <span class="add"><${Button} kind="primary" icon="Plus" onClick=${add}><span class="hidden-phone">${t("addLead")}</span><//></span>
     </header>
-    ${!at.search && (parts.length > 0 || reference.pipelines.length > 1) && html`<div class="filters row breaks">
+    ${!at.search && (parts.length > 0 || reference.pipelines.length > 1) && html`<div class="lead-filters row breaks">
       ${reference.pipelines.length > 1 && html`<div class="pipeline"><${Select} aria-label=${t("pipeline")} value=${pipeline} options=${reference.pipelines.map(({ id, name }) => [id, name])} onChange=${(event) => show({ pipeline: event.target.value, view: null, filter: { ...at.filter, stage: undefined } })} /></div>`}
       <${FilterChips} filter=${at.filter} reference=${reference} onChange=${setFilter} />
       ${parts.length > 1 && html`<button type="button" class="button quiet" onClick=${() => setFilter({})}>${t("clearFilters")}</button>`}</div>`}
