@@ -37,10 +37,10 @@ function Shown({ broadcast, reference, report, show, again }) {
       <h1 class="clip"><bdi>${broadcast.name}</bdi></h1><${State} broadcast=${broadcast} />
       ${may("admin") && html`<${Steering} broadcast=${broadcast} again=${again} />`}</header>
     ${isDraft || !broadcast.starts_at
-      ? html`<div class="body"><div class="narrow stack"><${Draft} broadcast=${broadcast} again=${again} /><${Facts} broadcast=${broadcast} reference=${reference} /></div></div>`
+      ? html`<div class="body" tabindex="0" role="region" aria-label=${broadcast.name}><div class="narrow stack"><${Draft} broadcast=${broadcast} again=${again} /><${Facts} broadcast=${broadcast} reference=${reference} /></div></div>`
       : html`<div class="tabs phone-tabs" role="tablist">${["results", "people"].map((name) => html`<button type="button" role="tab" aria-selected=${tab === name} onClick=${() => setTab(name)}>${shared(name)}</button>`)}</div>
         <div class="campaign-body" data-tab=${tab}>
-          <aside class="campaign-aside stack" aria-label=${shared("results")}><${Standing} broadcast=${broadcast} /><${Figures} broadcast=${broadcast} /><${Facts} broadcast=${broadcast} reference=${reference} report=${report} /></aside>
+          <aside class="campaign-aside stack" tabindex="0" aria-label=${shared("results")}><${Standing} broadcast=${broadcast} /><${Figures} broadcast=${broadcast} /><${Facts} broadcast=${broadcast} reference=${reference} report=${report} /></aside>
           <${Outcomes} broadcast=${broadcast} first=${show} />
         </div>`}`
 }

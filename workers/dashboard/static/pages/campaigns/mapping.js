@@ -6,7 +6,9 @@ import { FileField } from "../inbox/file-field.js"
 import { t } from "./words.js"
 
 const FIELDS = ["name", "product", "company", "city", "state", "phone", "title", "organization"]
+/** What the database says for an empty value where nothing else is given; and what is better in a template of another language. */
 const EMPTY = { name: "there", product: "your enquiry" }
+const BETTER = { hi: { name: "जी", product: "हमारे प्रोडक्ट" } }
 const SAME = "text"
 
 const split = (value = "") => {
@@ -24,13 +26,16 @@ function asks({ parameters = {} }) {
 
 const GUESSES = { name: "name", customer: "name", customer_name: "name", first_name: "name", 1: "name", product: "product", 2: "product", title: "title", company: "company", city: "city", state: "state", phone: "phone" }
 /** A nameless first value is nearly always the person, the second the product; not so in a heading. */
-const guess = (name, isBody) => (isBody || !/^\d+$/.test(name) ? GUESSES[name.toLowerCase()] : null) ?? join(SAME, "")
+function guess(name, isBody, language) {
+  const field = (isBody || !/^\d+$/.test(name)) && GUESSES[name.toLowerCase()]
+  return field ? join(field, BETTER[language.slice(0, 2)]?.[field] ?? "") : join(SAME, "")
+}
 const all = (names, of) => Object.fromEntries(names.map((name) => [name, of(name)]))
 
 /** The values that a form begins with: {body, header, buttons}, from a mapping that is stored where there is one. */
 export function valuesOf(template, mapping = {}) {
   const { names, header, format, buttons } = asks(template)
-  const stored = (given, list) => (name) => (Array.isArray(given) ? given[list.indexOf(name)] : given?.[name]) ?? guess(name, list === names)
+  const stored = (given, list) => (name) => (Array.isArray(given) ? given[list.indexOf(name)] : given?.[name]) ?? guess(name, list === names, template.language)
   return {
     body: all(names, stored(mapping.body, names)),
     header: format ? mapping.header ?? {} : all(header, stored(mapping.header, header)),

@@ -43,8 +43,8 @@ function Shown({ sequence, reference, back }) {
         <a class="button" href="/sequences/${id}/edit" aria-label=${t("edit")}><${Icon} name="Pencil" size=${16} /><span class="hidden-phone">${t("edit")}</span></a>`}</header>
     <div class="tabs phone-tabs" role="tablist">${[["people", shared("people")], ["results", t("steps")]].map(([name, words]) => html`<button type="button" role="tab" aria-selected=${tab === name} onClick=${() => setTab(name)}>${words}</button>`)}</div>
     <div class="campaign-body" data-tab=${tab}>
-      <aside class="campaign-aside stack" aria-label=${t("steps")}>
-        <section class="card stack"><p class="soft wrap">${triggerWords(sequence, reference)}</p><${Steps} steps=${sequence.steps} /></section>
+      <aside class="campaign-aside stack" tabindex="0" aria-label=${t("steps")}>
+        <section class="card stack"><span class="phone-only"><span><${OnChip} on=${on} /></span></span><p class="soft wrap">${triggerWords(sequence, reference)}</p><${Steps} steps=${sequence.steps} /></section>
         <section class="card stack tight"><h2>${t("rules")}</h2><ul class="stack tight">${["replied", "optout", "closed", "hand"].map((name) => html`<li class="row" key=${name}><${Icon} name="Check" size=${16} className="soft" /><span class="wrap">${t(`rule_${name}`)}</span></li>`)}</ul><p class="small soft">${t("ruleQuiet")}</p></section>
       </aside>
       <${People} sequence=${sequence} /></div>`
