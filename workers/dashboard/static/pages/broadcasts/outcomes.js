@@ -7,7 +7,7 @@ import { Windowed } from "../../ui/windowed.js"
 import { Person } from "../campaigns/person.js"
 import { t as shared } from "../campaigns/words.js"
 import { reasonOf } from "../inbox/status.js"
-import { usePages } from "../leads/paged.js"
+import { usePages } from "../../lib/paged.js"
 import { t } from "./words.js"
 
 const KINDS = ["replied", "read", "delivered", "sent", "uncertain", "queued", "waiting", "failed", "skipped"]

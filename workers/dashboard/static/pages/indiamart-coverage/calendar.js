@@ -6,7 +6,7 @@ import { format } from "../../lib/words.js"
 import { Button, Loaded } from "../../ui/basics.js"
 import { Dialog, show } from "../../ui/dialog.js"
 import { Icon } from "../../ui/icon.js"
-import { usePages } from "../leads/paged.js"
+import { usePages } from "../../lib/paged.js"
 import { reasonWords } from "./stand.js"
 import { t } from "./words.js"
 

@@ -5,7 +5,7 @@ import { clock, date, moment, now, number } from "../../lib/formats.js"
 import { may } from "../../lib/session.js"
 import { format } from "../../lib/words.js"
 import { Button, Chip, Loaded, Notice, When } from "../../ui/basics.js"
-import { usePages } from "../leads/paged.js"
+import { usePages } from "../../lib/paged.js"
 import { findingWords, isGap, reasonWords, spanWords, standOf } from "./stand.js"
 import { t } from "./words.js"
 

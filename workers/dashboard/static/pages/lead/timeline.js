@@ -6,7 +6,7 @@ import { onChanges } from "../../lib/live.js"
 import { useQuery } from "../../lib/queries.js"
 import { Button, Empty, Loaded, Skeleton } from "../../ui/basics.js"
 import { useLeadChanges } from "../leads/changes.js"
-import { usePages } from "../leads/paged.js"
+import { usePages } from "../../lib/paged.js"
 import { Item } from "./items.js"
 import { t } from "./words.js"
 

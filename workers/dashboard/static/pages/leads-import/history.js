@@ -4,7 +4,7 @@ import { rpc } from "../../lib/api.js"
 import { moment } from "../../lib/formats.js"
 import { Button, Chip, Loaded } from "../../ui/basics.js"
 import { Icon } from "../../ui/icon.js"
-import { usePages } from "../leads/paged.js"
+import { usePages } from "../../lib/paged.js"
 import { mayUndo, undo } from "./outcome.js"
 import { t } from "./words.js"
 

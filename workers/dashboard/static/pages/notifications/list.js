@@ -7,7 +7,7 @@ import { count, unread } from "../../ui/bell.js"
 import { Button, Empty, IconButton, Skeleton } from "../../ui/basics.js"
 import { Icon } from "../../ui/icon.js"
 import { complain } from "../../ui/toasts.js"
-import { usePages } from "../leads/paged.js"
+import { usePages } from "../../lib/paged.js"
 import { hrefOf, said } from "./items.js"
 import { t } from "./words.js"
 

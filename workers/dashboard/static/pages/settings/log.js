@@ -6,7 +6,7 @@ import { Button, Chip, Empty, Select, Skeleton } from "../../ui/basics.js"
 import { Icon } from "../../ui/icon.js"
 import { may } from "../../lib/session.js"
 import { show } from "../../ui/dialog.js"
-import { usePages } from "../leads/paged.js"
+import { usePages } from "../../lib/paged.js"
 import { held, kept, outcome, t } from "./log-words.js"
 import { Run, Trace } from "./log-trace.js"
 

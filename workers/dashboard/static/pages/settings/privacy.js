@@ -9,7 +9,7 @@ import { isExpired, loadOrganizations, may, org } from "../../lib/session.js"
 import { Button, Check, Empty, Loaded, Skeleton, When } from "../../ui/basics.js"
 import { confirm } from "../../ui/dialog.js"
 import { say } from "../../ui/toasts.js"
-import { usePages } from "../leads/paged.js"
+import { usePages } from "../../lib/paged.js"
 import { done, t } from "./privacy-words.js"
 
 const KINDS = ["leads", "contacts", "messages", "files", "members"]

@@ -7,7 +7,7 @@ import { Button, Chip, Empty, IconButton, Notice, Skeleton } from "../../ui/basi
 import { confirm } from "../../ui/dialog.js"
 import { Icon } from "../../ui/icon.js"
 import { complain, say } from "../../ui/toasts.js"
-import { usePages } from "../leads/paged.js"
+import { usePages } from "../../lib/paged.js"
 import { t } from "./replies-words.js"
 import { edit } from "./reply-editor.js"
 

@@ -8,7 +8,7 @@ import { Button, Chip, Empty, IconButton, Skeleton } from "../../ui/basics.js"
 import { Icon } from "../../ui/icon.js"
 import { Menu } from "../../ui/menu.js"
 import { Windowed } from "../../ui/windowed.js"
-import { usePages } from "../leads/paged.js"
+import { usePages } from "../../lib/paged.js"
 import { categoryName, languageName, STATE_LOOKS, statusWords, t } from "./words.js"
 
 const STATES = ["approved", "review", "rejected", "stopped"]

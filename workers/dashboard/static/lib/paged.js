@@ -1,7 +1,7 @@
 // paged.js: a list that is read page by page, kept while its page is away.
-import { signal, useEffect, useMemo } from "../../vendor/vendor.js"
-import { asProblem } from "../../lib/problems.js"
-import { org } from "../../lib/session.js"
+import { signal, useEffect, useMemo } from "../vendor/vendor.js"
+import { asProblem } from "./problems.js"
+import { org } from "./session.js"
 
 const EMPTY = { items: [], next: undefined, problem: null, isLoading: false }
 const known = new Map()
