@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from uuid import uuid4
 
 from playwright.sync_api import expect
+
+from tests.browser.shop import PASSWORD
 
 
 def test_a_wrong_password_is_told_in_words(shop, window):
@@ -79,3 +82,39 @@ def test_the_service_worker_keeps_files_and_no_data(shop, window):
 
     assert "/" in kept
     assert [path for path in kept if path != "/" and not path.startswith("/static/")] == []
+
+
+def test_P01_whoever_signs_in_with_google_is_known_by_name_and_makes_an_organization(window):
+    opened = window(size="phone")
+    page, email = opened.page, f"google.{uuid4().hex[:10]}@example.com"
+    opened.go("/sign-in")
+    page.get_by_role("button", name="Google").tap()
+    page.get_by_label("Email").fill(email)
+    page.get_by_label("Name").fill("Meena Shah")
+    page.get_by_role("button", name="Sign in").tap()
+
+    expect(page.get_by_role("heading", name="Welcome, Meena Shah")).to_be_visible()
+    page.get_by_label("Name of the business").fill("Shah Textiles")
+    page.get_by_role("button", name="Create organization").tap()
+
+    expect(page.locator("nav.nav")).to_be_visible()
+    opened.go("/settings/team")
+    expect(page.get_by_text("Meena Shah")).to_be_visible()
+
+
+def test_signing_out_everywhere_ends_the_other_browser_too_and_it_goes_on_where_it_was(shop, window):
+    here, there = window(shop.owner), window(shop.owner, "phone")
+    there.go("/settings/team")
+    expect(there.page.get_by_text(shop.owner)).to_be_visible()
+    there.expect_fault("status of 40[01]")
+
+    here.page.get_by_role("button", name="You:").click()
+    here.page.get_by_role("menuitem", name="Sign out everywhere").click()
+
+    expect(here.page).to_have_url(re.compile("/sign-in"))
+    again = there.page.get_by_role("dialog")
+    again.get_by_label("Password").fill(PASSWORD)
+    again.get_by_role("button", name="Sign in").tap()
+    expect(again).to_have_count(0)
+    expect(there.page.get_by_text(shop.owner)).to_be_visible()
+    assert there.page.url.endswith("/settings/team")
