@@ -5,7 +5,15 @@ import shutil
 import subprocess
 import sys
 
-NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+# The shell is the same engine without windows of its own: a page costs a third of the time.
+NAMES = (
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome-stable",
+    "google-chrome",
+)
+PACKAGES = ("chromium-headless-shell", "chromium")
 
 
 def find() -> str | None:
@@ -16,14 +24,17 @@ def find() -> str | None:
 
 
 def install() -> str | None:
-    """Give the path of a browser, installing Debian's package when there is none and this is root."""
+    """Give the path of a browser, installing one of Debian's packages when there is none and this is root."""
     if (found := find()) or os.geteuid() != 0 or not shutil.which("apt-get"):
         return found
     quiet = {"env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, "stdout": sys.stderr, "check": False}
     subprocess.run(["apt-get", "update", "-qq"], **quiet)  # type: ignore[call-overload]
-    packages = ["chromium", "fonts-noto-core"]
-    subprocess.run(["apt-get", "install", "-qq", "-y", "--no-install-recommends", *packages], **quiet)  # type: ignore[call-overload]
-    return find()
+    for package in PACKAGES:
+        wanted = ["--no-install-recommends", package, "fonts-noto-core"]
+        subprocess.run(["apt-get", "install", "-qq", "-y", *wanted], **quiet)  # type: ignore[call-overload]
+        if found := find():
+            return found
+    return None
 
 
 if __name__ == "__main__":
