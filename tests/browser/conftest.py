@@ -6,11 +6,12 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from tests.browser import chromium
-from tests.browser.shop import Shop
+from tests.browser.shop import PASSWORD, Shop
 from tests.browser.window import Window
 from tests.database import Database
 from tests.e2e.commands import Commands, RunningStack
@@ -51,19 +52,39 @@ def shop(stack: RunningStack, flow: Commands, database: Database) -> Shop:
     return Shop(stack, flow, database)
 
 
+def _session(stack: RunningStack, email: str) -> str:
+    """A session of its own, as the browser of somebody who signed in keeps it."""
+    answer = httpx.post(
+        f"{stack.api_url}/auth/v1/token",
+        params={"grant_type": "password"},
+        json={"email": email, "password": PASSWORD},
+        headers={"apikey": stack.publishable_key},
+        trust_env=False,
+    )
+    return answer.raise_for_status().text
+
+
 @pytest.fixture
 def window(stack: RunningStack, browser: Browser) -> Iterator[Callable[..., Window]]:
-    """Opens windows: `window(person, "phone", theme="dark", lang="hi")`.
+    """Opens windows: `window(person, "phone", theme="dark", lang="hi", at="/leads")`.
 
-    A test fails for any console error, policy violation or failed request that it did not expect.
+    A person is signed in already. A test fails for any console error, policy violation or failed request
+    that it did not expect.
     """
     opened: list[tuple[BrowserContext, Window]] = []
 
     def open_window(
-        person: str | None = None, size: str = "desktop", *, theme: str = "light", lang: str = "en"
+        person: str | None = None,
+        size: str = "desktop",
+        *,
+        theme: str = "light",
+        lang: str = "en",
+        at: str = "/inbox",
     ) -> Window:
         width, height = SIZES[size]
+        kept = [{"name": "flow-session", "value": _session(stack, person)}] if person else []
         context = browser.new_context(
+            storage_state={"origins": [{"origin": stack.workers_url, "localStorage": kept}]},
             viewport={"width": width, "height": height},
             has_touch=size == "phone", is_mobile=size == "phone",
             color_scheme="dark" if theme == "dark" else "light",
@@ -71,10 +92,8 @@ def window(stack: RunningStack, browser: Browser) -> Iterator[Callable[..., Wind
         )  # fmt: skip
         context.set_default_timeout(15_000)
         context.add_cookies([{"name": "lang", "value": lang, "url": stack.workers_url}])
-        made = Window(context.new_page())
+        made = Window(context.new_page(), at if person else None)
         opened.append((context, made))
-        if person:
-            made.sign_in(person)
         return made
 
     yield open_window

@@ -72,7 +72,8 @@ def test_nothing_hostile_runs_or_breaks_out_of_any_page_and_all_can_read_it(
         opened.go(path)
         opened.page.wait_for_function(SETTLED)
         faults += [f"{path}: wider than the window: {found}" for found in opened.overflows()]
-        faults += [f"{path}: {found}" for found in opened.axe()]
+        if size == "phone":
+            faults += [f"{path}: {found}" for found in opened.axe()]
         if opened.page.evaluate("() => window.hit"):
             faults.append(f"{path}: a script ran")
 

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.leads import HOSTILE, LOOKS, plant
+from tests.browser.leads import plant
 
 
 @pytest.fixture
@@ -139,18 +139,3 @@ def test_a_lead_that_is_not_there_says_so(shop, window):
     opened.go("/leads/00000000-0000-0000-0000-000000000000")
 
     expect(opened.page.get_by_role("heading", name="This lead is not there")).to_be_visible()
-
-
-def test_hostile_texts_fit_the_page_of_a_lead(shop, window):
-    (lead,) = plant(shop, HOSTILE)
-    for size, theme, lang in LOOKS:
-        opened = window(shop.owner, size, theme=theme, lang=lang)
-        opened.go(f"/leads/{lead}")
-        expect(opened.page.locator(".events li").first).to_be_visible()
-        assert opened.overflows() == []
-        assert opened.axe() == []
-        if size == "phone":
-            opened.page.get_by_role("tab").nth(1).tap()
-            expect(opened.page.locator(".details")).to_be_visible()
-            assert opened.overflows() == []
-            assert opened.axe() == []

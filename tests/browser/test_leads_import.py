@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import expect
 
 FILE = """नाम,मोबाइल नंबर,शहर,उत्पाद,दिनांक
@@ -136,14 +135,3 @@ def test_a_field_of_ones_own_is_made_and_archived(shop, window):
     page.get_by_role("button", name="Archive डिलीवरी Size").click()
 
     expect(page.get_by_text("No fields of your own yet")).to_be_visible()
-
-
-@pytest.mark.parametrize(("theme", "lang"), [("light", "hi"), ("dark", "en")])
-def test_the_setup_has_nothing_serious_for_axe_and_fits_a_phone(shop, window, theme, lang):
-    shop.db.execute("insert into public.tags (org_id, name) values (%s, %s)", [shop.org, "W" * 40])
-    opened = window(shop.owner, "phone", theme=theme, lang=lang)
-    for part in ("pipelines", "fields", "reasons", "tags"):
-        opened.go(f"/leads/setup?part={part}")
-        expect(opened.page.locator(".setup-row, .empty").first).to_be_visible()
-        assert opened.axe() == []
-        assert opened.overflows() == []

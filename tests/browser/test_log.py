@@ -77,20 +77,3 @@ def test_an_agent_sees_what_came_in_but_not_what_meta_sent(shop, window):
 
     expect(agent.page.get_by_text("1 message")).to_be_visible()
     expect(agent.page.locator(".settings-page").get_by_role("button", name="1 message")).to_have_count(0)
-
-
-@pytest.mark.parametrize(("theme", "lang"), [("light", "en"), ("dark", "hi")])
-def test_the_log_and_an_event_fit_a_phone_and_are_readable_by_all(shop, window, theme, lang):
-    shop.hear("Hello")
-    phone = window(shop.owner, "phone", theme=theme, lang=lang)
-
-    phone.go("/settings/log")
-    expect(phone.page.locator("button.log-line").first).to_be_visible()
-    assert phone.axe() == []
-    assert phone.overflows() == []
-
-    phone.page.locator("button.log-line").first.click()
-    expect(phone.page.locator(".trace-step").first).to_be_visible()
-    phone.page.locator(".trace-sent summary").first.click()
-    assert phone.axe() == []
-    assert phone.overflows() == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from uuid import uuid4
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.browser.shop import PASSWORD
@@ -165,17 +164,6 @@ SECTIONS = (
     "organization", "team", "whatsapp", "messaging", "indiamart", "sheets", "forms", "keys",
     "hours", "assignment", "notifications",
 )  # fmt: skip
-
-
-@pytest.mark.parametrize(("theme", "lang"), [("light", "hi"), ("dark", "en")])
-def test_settings_are_accessible_and_fit_a_phone(shop, window, theme, lang):
-    opened = window(shop.owner, "phone", theme=theme, lang=lang)
-    for path in ("/settings", "/start", *(f"/settings/{section}" for section in SECTIONS)):
-        opened.go(path)
-        expect(opened.page.locator(".card, .settings-list").locator("visible=true").first).to_be_visible()
-        expect(opened.page.locator(".skeleton")).to_have_count(0)
-        assert opened.axe() == [], path
-        assert opened.overflows() == [], path
 
 
 def test_an_api_key_is_shown_once_rotated_and_revoked(shop, window):

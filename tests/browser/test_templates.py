@@ -33,7 +33,7 @@ def fits(opened) -> None:
     """What is shown is accessible in both themes and as wide as the window."""
     expect(opened.page.locator(".skeleton")).to_have_count(0, timeout=15_000)
     for scheme in ("light", "dark"):
-        opened.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # no colour half-way
+        opened.dress(scheme)
         assert opened.axe() == [], (opened.page.url, scheme)
     assert opened.overflows() == [], opened.page.url
 

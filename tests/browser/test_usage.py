@@ -72,14 +72,3 @@ def test_an_empty_month_says_so(shop, window):
     opened.go("/usage?month=2025-01")
 
     expect(opened.page.get_by_text("No messages in this month")).to_be_visible()
-
-
-@pytest.mark.parametrize("lang", ["en", "hi"])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_usage_is_accessible_and_fits_a_phone(spender, window, theme, lang):
-    opened = window(spender.owner, "phone", theme=theme, lang=lang)
-    opened.go("/usage")
-    expect(opened.page.locator(".sums")).to_be_visible()
-
-    assert opened.axe() == []
-    assert opened.overflows() == []

@@ -9,7 +9,6 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.leads import LOOKS, plant
-from tests.browser.sessions import entered
 from tests.browser.shop import Shop
 from tests.database import Database
 from tests.e2e.commands import Commands, RunningStack
@@ -38,7 +37,7 @@ def hours(shop, whose: str = "user_id is null") -> list[tuple[int, int, int]]:
 
 
 def test_the_week_is_set_with_a_break_and_forgotten(shop, window):
-    opened = entered(window, shop.owner, "/settings/hours")
+    opened = window(shop.owner, at="/settings/hours")
     page = opened.page
     expect(page.get_by_text("No hours are set: always open.")).to_be_visible()
     page.get_by_role("button", name="Set hours").click()
@@ -88,7 +87,7 @@ def test_an_agent_has_own_hours_and_an_absence_and_sees_the_week_of_all(shop, wi
 
 
 def test_holidays_are_entered_proposed_and_removed(shop, window):
-    opened = entered(window, shop.owner, "/settings/hours")
+    opened = window(shop.owner, at="/settings/hours")
     page = opened.page
     page.get_by_role("button", name=re.compile("Republic Day")).click()
     expect(page.get_by_role("listitem").filter(has_text="Republic Day")).to_be_visible()
@@ -114,7 +113,7 @@ def test_a_group_and_rules_are_made_tried_in_words_ordered_and_applied(shop, win
         {"name": "Ravi Patel", "state": "Gujarat", "product": "Pump 5 HP"},
         {"name": "Anil Kumar", "state": "Punjab", "product": "Motor"},
     )
-    opened = entered(window, shop.owner, "/settings/assignment")
+    opened = window(shop.owner, at="/settings/assignment")
     page = opened.page
     page.get_by_role("button", name="New group").click()
     dialog = page.get_by_role("dialog")

@@ -21,16 +21,27 @@ def _axe() -> str:
 
 
 class Window:
-    """A page of one person; `page` is Playwright's."""
+    """A page of one person; `page` is Playwright's.
 
-    def __init__(self, page: Page) -> None:
-        self.page = page
+    start: the address that is opened when the page is first asked for, unless `go` has opened another.
+    """
+
+    def __init__(self, page: Page, start: str | None = None) -> None:
+        self._page, self._start = page, start
         self._faults: list[str] = []
         self._expected: list[re.Pattern[str]] = []
         page.on("console", self._heard)
         page.on("pageerror", lambda error: self._faults.append(f"error: {error}"))
         page.on("requestfailed", self._failed)
         page.on("response", self._answered)
+
+    @property
+    def page(self) -> Page:
+        """The page, at an address."""
+        if self._start:
+            self.go(self._start)
+            expect(self._page.locator("nav.nav, .alone h1").first).to_be_visible()
+        return self._page
 
     def expect_fault(self, pattern: str) -> None:
         """Say which fault this test causes on purpose."""
@@ -51,7 +62,16 @@ class Window:
 
     def go(self, path: str) -> None:
         """Open an address."""
-        self.page.goto(path)
+        self._start = None
+        self._page.goto(path)
+
+    def dress(self, theme: str) -> None:
+        """Change into the light or dark theme, as the menu does, without colours half-way."""
+        self.page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
+        self.page.evaluate("(theme) => { document.documentElement.dataset.theme = theme }", theme)
+        self.page.evaluate(
+            "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
 
     def axe(self) -> list[str]:
         """The serious and critical findings of axe-core on what is shown, one sentence each."""
