@@ -160,12 +160,6 @@ def test_getting_started_reads_what_is_there(shop, window):
     expect(owner.page.get_by_text("2 of 4 steps done")).to_be_visible()
 
 
-SECTIONS = (
-    "organization", "team", "whatsapp", "messaging", "indiamart", "sheets", "forms", "keys",
-    "hours", "assignment", "notifications",
-)  # fmt: skip
-
-
 def test_an_api_key_is_shown_once_rotated_and_revoked(shop, window):
     owner = window(shop.owner)
     page = owner.page

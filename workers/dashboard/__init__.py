@@ -12,14 +12,13 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort, render_template, request, url_for
 
-from workers.dashboard.assets import Assets
+from workers.dashboard.assets import ALL_STYLES, BASIC_STYLES, Assets
 from workers.errors import Unavailable
 from workers.runtime import current
 from workers.settings import Settings
 
 bp = Blueprint("dashboard", __name__, template_folder="templates")
 
-BASIC_STYLES = ("css/alone.css", "css/base.css", "css/frame.css", "css/tokens.css", "css/ui.css")
 FACEBOOK = "https://*.facebook.com"
 VENDOR = "vendor/vendor.js"
 PAGES = frozenset(
@@ -75,10 +74,8 @@ def shell(page: str = "", _rest: str = "") -> Response:
         render_template(
             "shell.html",
             version=assets.version,
-            styles=sorted(assets.ending(".css"), key=_weight),
-            modules=[
-                path for path in assets.ending(".js") if not path.startswith(("pages/", "connect/", "sw"))
-            ],
+            styles=(ALL_STYLES,),
+            modules=[path for path in assets.ending(".js") if _is_wanted_at_once(path, page)],
             supabase_url=str(settings.supabase_url).rstrip("/"),
             publishable_key=settings.secret("supabase_publishable_key"),
             language=_chosen("lang", LANGUAGES) or request.accept_languages.best_match(LANGUAGES) or "en",
@@ -94,9 +91,12 @@ def shell(page: str = "", _rest: str = "") -> Response:
     return response
 
 
-def _weight(style: str) -> tuple[bool, str]:
-    """Order style sheets: what every page is built of comes first, so that a page may refine it."""
-    return style not in BASIC_STYLES, style
+def _is_wanted_at_once(module: str, page: str) -> bool:
+    """Tell whether the browser may fetch a module before another has named it: what every page is built of,
+    and the inbox's own, where people begin."""
+    if page in ("", "inbox") and module.startswith("pages/inbox/"):
+        return True
+    return not module.startswith(("pages/", "connect/", "sw"))
 
 
 def _chosen(cookie: Literal["lang", "theme"], allowed: tuple[str, ...]) -> str | None:

@@ -25,6 +25,12 @@ TYPES: Mapping[str, str] = {
 }
 """What is served; anything else in the folder is not."""
 
+BASIC_STYLES = ("css/alone.css", "css/base.css", "css/frame.css", "css/tokens.css", "css/ui.css")
+"""What every page is built of: it stands before the styles of pages, so that a page may refine it."""
+
+ALL_STYLES = "all.css"
+"""Every style sheet in one: a phone asks once before it paints, not once for each."""
+
 _LOOK_AGAIN = 1.0
 """Seconds between two looks at the folder: who edits a module sees it at the next load."""
 
@@ -40,14 +46,23 @@ class Asset:
     @classmethod
     def read(cls, file: Path) -> Asset:
         """Read a file of one of TYPES."""
-        content = file.read_bytes()
-        return cls(content, _packed(content), TYPES[file.suffix])
+        return cls.made(file.read_bytes(), TYPES[file.suffix])
+
+    @classmethod
+    def made(cls, content: bytes, mime_type: str) -> Asset:
+        """Pack bytes."""
+        return cls(content, _packed(content), mime_type)
 
 
 @lru_cache(maxsize=1024)
 def _packed(content: bytes) -> Mapping[str, bytes]:
     made = {"br": brotli.compress(content, quality=11), "gzip": gzip.compress(content, 9, mtime=0)}
     return {encoding: packed for encoding, packed in made.items() if len(packed) < len(content)}
+
+
+def _joined(files: Mapping[str, Asset]) -> bytes:
+    styles = sorted((path not in BASIC_STYLES, path) for path in files if path.endswith(".css"))
+    return b"\n".join(files[path].content for _, path in styles)
 
 
 @dataclass(frozen=True)
@@ -89,6 +104,7 @@ class Assets:
         )
         if self._version is None or seen != self._seen:
             files = {path: Asset.read(self._folder / path) for path, _, _ in seen}
+            files[ALL_STYLES] = Asset.made(_joined(files), TYPES[".css"])
             digest = hashlib.sha256()
             for path, asset in files.items():
                 digest.update(f"{path}\0{len(asset.content)}\0".encode() + asset.content)
