@@ -191,7 +191,9 @@ begin
                                                      v_message.played_at, v_message.failed_at]) t (at) where t.at is not null) t
         join private.event_effects e on e.org_id = message_trace.org_id and e.received_at between t.at - interval '2 minutes' and t.at + interval '10 minutes'
         join private.webhook_events w on w.received_at = e.received_at and w.id = e.event_id
-       where v_message.wamid is not null and position(convert_to(v_message.wamid, 'UTF8') in w.body) > 0),
+       where v_message.wamid is not null
+         and (position(convert_to(v_message.wamid, 'UTF8') in w.body) > 0
+              or position(convert_to(replace(v_message.wamid, '/', '\/'), 'UTF8') in w.body) > 0)),      -- as Meta writes it in JSON
     'file', (
       select jsonb_build_object('status', f.status, 'bytes', f.bytes, 'stored_at', f.stored_at, 'attempts', f.attempts, 'words', f.error)
         from public.media f where f.org_id = message_trace.org_id and f.message_id = v_message.id limit 1),

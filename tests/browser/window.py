@@ -65,14 +65,6 @@ class Window:
         self._start = None
         self._page.goto(path)
 
-    def dress(self, theme: str) -> None:
-        """Change into the light or dark theme, as the menu does, without colours half-way."""
-        self.page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
-        self.page.evaluate("(theme) => { document.documentElement.dataset.theme = theme }", theme)
-        self.page.evaluate(
-            "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-        )
-
     def axe(self) -> list[str]:
         """The serious and critical findings of axe-core on what is shown, one sentence each."""
         self.page.evaluate(_axe())  # by the debugger: the page's own policy stays as it is

@@ -208,14 +208,15 @@ def test_runs_and_files_stand_beside_webhooks_and_empty_runs_only_among_all(db, 
     assert kinds(source="whatsapp") == [("whatsapp", "ok")]
 
 
-def test_the_trace_of_a_message_names_the_webhooks_that_told_of_it(db, business, member):
+@pytest.mark.parametrize("is_escaped", [False, True], ids=["as it is", "with slashes escaped, as Meta does"])
+def test_the_trace_of_a_message_names_the_webhooks_that_told_of_it(db, business, member, is_escaped):
     agent = member(business.org_id, "agent")
     sent = business.sent()
-    wamid = business.message(sent)["wamid"]
-    business.told(
-        status(wamid, "sent", business.now()),
-        status(wamid, "delivered", business.now()),
-    )
+    wamid = "wamid.HBgM/OTE5ODEw/MDA=="
+    db.execute("update public.messages set wamid = %s where id = %s", [wamid, sent])
+    told = [status(wamid, word, business.now()) for word in ("sent", "delivered")]
+    body = json.dumps(webhook(business.change({"statuses": told}), waba=business.waba))
+    post(db, (body.replace("/", "\\/") if is_escaped else body).encode())
     business.told(status("wamid.another", "read", business.now()))
 
     db.as_person(agent)
