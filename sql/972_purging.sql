@@ -23,6 +23,15 @@ $$;
 comment on function private.is_purging is
   'True within a step of private.purge_step for this organization: the only one before whom append-only tables give way. Definer: reads a closed table.';
 
+create function private.is_due(deletion private.organization_deletions) returns boolean
+  language sql stable security definer set search_path = ''
+as $$
+  -- What is still to be ended at Meta needs its sealed token; a cleanup that fails is given up after a day.
+  select (deletion).status in ('scheduled', 'purging') and (deletion).purge_at <= now()
+     and not exists (select from private.meta_cleanups c where c.org_id = (deletion).org_id and c.status = 'open')
+$$;
+comment on function private.is_due is 'Whether rows of a deletion may go: its time has come, and Meta has been told of the disconnect. Definer: reads a closed table.';
+
 create function private.purge_order() returns setof text
   language sql stable set search_path = ''
 as $$
@@ -163,7 +172,7 @@ declare
   v_gone     bigint;
 begin
   select d.* into v_deletion from private.organization_deletions d
-   where d.status in ('scheduled', 'purging') and d.purge_at <= now()
+   where d.status in ('scheduled', 'purging') and d.purge_at <= now() and private.is_due(d)      -- the first two are the index's
    order by d.purge_at, d.id limit 1 for update skip locked;
   if not found then
     return jsonb_build_object('deletion_id', null);

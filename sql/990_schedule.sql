@@ -146,6 +146,9 @@ begin
                      or s.lease_expires_at <= now())) then
     perform private.wake('sheets', interval '30 seconds');
   end if;
+  if exists (select from private.organization_deletions d where d.status in ('scheduled', 'purging') and d.purge_at <= now() and private.is_due(d)) then
+    perform private.wake('purge', interval '5 seconds');
+  end if;
   perform private.wake_templates();
   perform private.wake_media();
   perform private.wake_health();
@@ -185,9 +188,6 @@ begin
   perform private.sweep_credentials();
   perform private.renew_media();
   perform private.clean_imports();
-  if exists (select from private.organization_deletions d where d.status in ('scheduled', 'purging') and d.purge_at <= now()) then
-    perform private.wake('purge');
-  end if;
   perform private.clean_merges();
   delete from private.signals s where s.created_at < now() - interval '2 days';
   perform private.sweep_lead_work();

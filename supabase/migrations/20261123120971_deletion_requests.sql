@@ -122,9 +122,6 @@ begin
                         jsonb_build_object('is_now', delete_organization.is_now));
   perform private.halt_organization(delete_organization.org_id);
   perform private.end_sessions(delete_organization.org_id, auth.uid());
-  if delete_organization.is_now then
-    perform private.wake('purge');
-  end if;
   return private.deletion_as_told(v_deletion);
 end;
 $$;

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.sql.deleting import ask, contents_of, just_signed_in, purge, rows_of
+from tests.sql.deleting import ask, contents_of, just_signed_in, purge, rows_of, tell_meta
 from tests.sql.planted import plant, tenant_tables
 
 NUMBERS = count(30_000)
@@ -165,6 +165,16 @@ def test_after_the_purge_no_row_is_left_and_the_neighbour_has_all(db, doomed, ne
     assert db.value("select private.remaining_rows(%s)", doomed.org_id) == {}
     assert certificate["deletion_id"] == deletion["id"]
     assert sum(certificate["removed"].values()) >= sum(1 for table in before if classes[table] == "purge")
+
+
+def test_no_row_goes_before_meta_has_been_told_of_the_disconnect(db, doomed, owner):
+    ask(db, owner, doomed.org_id, now=True, is_meta_told=False)
+
+    assert purge(db) is None
+    assert db.value("select count(*) from public.leads where org_id = %s", doomed.org_id) == 1
+
+    tell_meta(db, doomed.org_id)
+    assert purge(db)
 
 
 def test_what_is_kept_tells_of_nobody(db, doomed, owner):

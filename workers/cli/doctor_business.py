@@ -90,7 +90,7 @@ def _deletions(database: Database) -> Iterator[Finding]:
         yield Finding(
             "error",
             f"{len(late)} organizations that asked for deletion 25 days ago are not deleted yet",
-            "See that the job `purge` runs: POST /jobs/purge, or pg_cron's `flow-clean-up`.",
+            "See that the job `purge` runs: POST /jobs/purge, or pg_cron's `flow-sweep`.",
         )
     else:
         yield Finding("ok", "No deletion is late")
