@@ -173,7 +173,7 @@ declare
 begin
   select d.* into v_deletion from private.organization_deletions d
    where d.status in ('scheduled', 'purging') and d.purge_at <= now() and private.is_due(d)      -- the first two are the index's
-   order by d.purge_at, d.id limit 1 for update skip locked;
+   order by random() limit 1 for update skip locked;      -- one whose step fails does not hold up the others
   if not found then
     return jsonb_build_object('deletion_id', null);
   end if;
@@ -213,7 +213,7 @@ begin
 end;
 $$;
 comment on function worker.purge_step is
-  'One small transaction of the oldest deletion that is due. Returns {deletion_id: null} when nothing is; {deletion_id, files: {bucket, paths}}: delete these through the Storage API and call again; '
+  'One small transaction of a deletion that is due. Returns {deletion_id: null} when nothing is; {deletion_id, files: {bucket, paths}}: delete these through the Storage API and call again; '
   '{deletion_id, table, rows}: that many went, call again; {deletion_id, certificate}: done.';
 
 create function worker.files_purged(deletion_id uuid, bucket text, many int) returns void

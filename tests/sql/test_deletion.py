@@ -3,6 +3,7 @@
 from itertools import count
 from uuid import UUID
 
+import psycopg
 import pytest
 
 from tests.sql.deleting import ask, contents_of, just_signed_in, purge, rows_of, tell_meta
@@ -175,6 +176,36 @@ def test_no_row_goes_before_meta_has_been_told_of_the_disconnect(db, doomed, own
 
     tell_meta(db, doomed.org_id)
     assert purge(db)
+
+
+def test_a_deletion_whose_step_fails_does_not_hold_up_another(db, doomed, owner, org, person):
+    somebody = person("Meena")
+    second = plant(db, org(somebody, "Meena Textiles"), somebody.id, next(NUMBERS))
+    ask(db, owner, doomed.org_id, now=True)
+    ask(db, somebody, second.org_id, "Meena Textiles", now=True)
+    earlier = (
+        "update private.organization_deletions set purge_at = purge_at - interval '1 hour' where org_id = %s"
+    )
+    db.execute(earlier, [doomed.org_id])
+    db.execute(
+        f"""
+        create function private.refuse() returns trigger language plpgsql as $$ begin raise 'no'; end $$;
+        create trigger refuse before delete on public.leads
+          for each row when (old.org_id = '{doomed.org_id}') execute function private.refuse();
+        """
+    )
+
+    for _ in range(2000):
+        try:
+            with db.transaction():
+                db.value("select worker.purge_step()")
+        except psycopg.errors.RaiseException:
+            pass
+        if db.value("select private.remaining_rows(%s)", second.org_id) == {}:
+            break
+
+    assert db.value("select private.remaining_rows(%s)", second.org_id) == {}
+    assert db.value("select count(*) from public.leads where org_id = %s", doomed.org_id) == 1
 
 
 def test_what_is_kept_tells_of_nobody(db, doomed, owner):
