@@ -28,7 +28,7 @@ comment on column private.organization_deletions.status is 'scheduled, cancelled
 comment on column private.organization_deletions.cancelled_at is 'When an owner took it back.';
 comment on column private.organization_deletions.started_at is 'When the first row went.';
 comment on column private.organization_deletions.finished_at is 'When the last had gone and the check had found none.';
-comment on column private.organization_deletions.counts is 'Rows that went so far, by table; files by bucket.';
+comment on column private.organization_deletions.counts is 'Rows that were done so far, by table (gone, or without names, by its class); files by bucket.';
 comment on column private.organization_deletions.certificate is 'What was done: dates, counts, what is kept and why, and the SHA-256 of all that. Names nobody.';
 create unique index organization_is_deleted_once on private.organization_deletions (org_id) where status <> 'cancelled';
 create index organization_deletions_due on private.organization_deletions (purge_at) where status in ('scheduled', 'purging');

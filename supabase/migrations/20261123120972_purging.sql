@@ -131,7 +131,10 @@ begin
   update public.organizations o set name = 'Deleted organization', time_zone = 'Asia/Kolkata', country = 'IN' where o.id = (deletion).org_id;
   v_facts := jsonb_build_object(
     'deletion_id', (deletion).id, 'requested_at', (deletion).requested_at, 'started_at', (deletion).started_at, 'finished_at', now(),
-    'removed', (deletion).counts,
+    'removed', (select coalesce(jsonb_object_agg(n.key, n.value), '{}') from jsonb_each((deletion).counts) n
+                 where n.key not in (select c.table_name from private.table_classes c where c.class <> 'purge')),
+    'anonymized', (select coalesce(jsonb_object_agg(n.key, n.value), '{}') from jsonb_each((deletion).counts) n
+                    join private.table_classes c on c.table_name = n.key and c.class = 'anonymize'),
     'kept', (select jsonb_object_agg(c.table_name, c.why) from private.table_classes c where c.class <> 'purge'));
   update private.organization_deletions d
      set status = 'purged', finished_at = now(), requested_by = null, people = null, word = null,

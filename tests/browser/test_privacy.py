@@ -27,6 +27,9 @@ def test_an_owner_deletes_the_organization_and_takes_it_back(shop, window):
     assert shop.db.value("select deleted_at is not null from public.organizations where id = %s", shop.org)
     assert owner.axe() == []
     assert owner.overflows() == []
+    owner.page.get_by_role("link", name="How it stands").tap()
+    expect(owner.page.get_by_text("Everything stands still since then")).to_be_visible()
+    owner.page.go_back()
 
     owner.page.get_by_role("button", name="Keep it after all").tap()
     owner.page.get_by_role("link", name="Back").tap()

@@ -165,6 +165,8 @@ def test_after_the_purge_no_row_is_left_and_the_neighbour_has_all(db, doomed, ne
     assert contents_of(db, neighbour.org_id) == theirs
     assert db.value("select private.remaining_rows(%s)", doomed.org_id) == {}
     assert certificate["deletion_id"] == deletion["id"]
+    assert {classes[table] for table in certificate["removed"]} == {"purge"}
+    assert {classes[table] for table in certificate["anonymized"]} == {"anonymize"}
     assert sum(certificate["removed"].values()) >= sum(1 for table in before if classes[table] == "purge")
 
 

@@ -9,8 +9,8 @@ import { Button, Notice } from "../../ui/basics.js"
 import { say } from "../../ui/toasts.js"
 
 const t = words({
-  en: { scheduled: "{name} stands still and will be deleted on {day}.", under: "{name} is being deleted.", cancel: "Keep it after all", back: "{name} is kept. Connect WhatsApp and IndiaMART anew." },
-  hi: { scheduled: "{name} रुका है और {day} को मिटाया जाएगा।", under: "{name} मिटाया जा रहा है।", cancel: "इसे रहने दें", back: "{name} रहेगा। WhatsApp और IndiaMART फिर से जोड़ें।" },
+  en: { scheduled: "{name} stands still and will be deleted on {day}.", under: "{name} is being deleted.", certificate: "How it stands, and later its certificate", cancel: "Keep it after all", back: "{name} is kept. Connect WhatsApp and IndiaMART anew." },
+  hi: { scheduled: "{name} रुका है और {day} को मिटाया जाएगा।", under: "{name} मिटाया जा रहा है।", certificate: "अभी की स्थिति, और बाद में प्रमाणपत्र", cancel: "इसे रहने दें", back: "{name} रहेगा। WhatsApp और IndiaMART फिर से जोड़ें।" },
 })
 
 const KEY = "my-deletions"
@@ -25,5 +25,6 @@ export function Deletions() {
   }
   return (query.data ?? []).map((deletion) => html`<${Notice} kind="warn" key=${deletion.id}><div class="stack tight">
     <p class="wrap">${t(deletion.may_cancel ? "scheduled" : "under", { name: deletion.name, day: date(deletion.purge_at) })}</p>
+    <p><a href="/deletions/${deletion.id}" data-leave>${t("certificate")}</a></p>
     ${deletion.may_cancel && html`<div><${Button} icon="Undo2" onClick=${() => keep(deletion)}>${t("cancel")}<//></div>`}</div><//>`)
 }
