@@ -1,19 +1,25 @@
-"""The HTTP client for calls out of Flow: to Meta, IndiaMART, Google, Razorpay."""
+"""The HTTP client for calls out of Flow: to Meta, IndiaMART, Google, Razorpay, and to nobody else."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from urllib.parse import urlsplit
 
 import httpx
 
 from workers.errors import FlowError
-from workers.settings import Settings, is_loopback
+from workers.settings import WEB_ADDRESSES, Settings, is_loopback
 
 USER_AGENT = "Flow/1 (workers)"
 
 
 def outbound_client(settings: Settings) -> httpx.Client:
-    """Give a client with room for every concurrent send, that follows no redirects and speaks TLS only."""
+    """Give a client with room for every concurrent send, that follows no redirects and speaks TLS only.
+
+    It calls the hosts that the settings name, and no other (FlowError foreign_host), nor another machine
+    without TLS (FlowError plain_http).
+    """
     connections = settings.flow_send_concurrency + 10
     return httpx.Client(
         headers={"User-Agent": USER_AGENT},
@@ -27,10 +33,25 @@ def outbound_client(settings: Settings) -> httpx.Client:
         ),
         follow_redirects=False,
         trust_env=False,
-        event_hooks={"request": [_refuse_plain_http]},
+        event_hooks={"request": [_refuse_plain_http, _only(named_hosts(settings))]},
     )
+
+
+def named_hosts(settings: Settings) -> frozenset[str]:
+    """Give the hosts that the settings name: all that Flow's workers ever speak to."""
+    addresses = (getattr(settings, name) for name in WEB_ADDRESSES)
+    return frozenset(urlsplit(address).hostname or "" for address in addresses if address)
 
 
 def _refuse_plain_http(request: httpx.Request) -> None:
     if request.url.scheme != "https" and not is_loopback(request.url.host):
         raise FlowError("Refused to call another machine without TLS.", detail="plain_http")
+
+
+def _only(hosts: frozenset[str]) -> Callable[[httpx.Request], None]:
+    def refuse(request: httpx.Request) -> None:
+        # This machine is nobody else; an IndiaMART that is played here has an address of its own.
+        if request.url.host not in hosts and not is_loopback(request.url.host):
+            raise FlowError("Refused to call a host that no setting names.", detail="foreign_host")
+
+    return refuse

@@ -26,7 +26,7 @@ from pydantic_settings import (
 
 from workers.errors import SettingsError
 
-__all__ = ["WORKERS", "Settings", "SettingsError", "is_loopback"]
+__all__ = ["WEB_ADDRESSES", "WORKERS", "Settings", "SettingsError", "is_loopback"]
 
 WORKERS = ("meta", "indiamart", "jobs", "api", "dashboard")
 """The parts of Flow that FLOW_WORKERS can switch on."""
@@ -41,7 +41,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
 }
 """What each worker cannot run without."""
 
-_WEB_URLS = (
+WEB_ADDRESSES = (
     "supabase_url",
     "flow_public_url",
     "meta_graph_url",
@@ -52,6 +52,7 @@ _WEB_URLS = (
     "google_token_url",
     "razorpay_url",
 )
+"""Settings that hold an address of the web."""
 _SHORTEST_JOB_SECRET = 16
 _SHORTEST_INTERVAL = 300
 
@@ -190,7 +191,7 @@ class Settings(BaseSettings):
         stripped = {name: value.strip() if isinstance(value, str) else value for name, value in given.items()}
         return {name: value for name, value in stripped.items() if value != ""}
 
-    @field_validator(*_WEB_URLS)
+    @field_validator(*WEB_ADDRESSES)
     @classmethod
     def _is_web_address(cls, value: str | None) -> str | None:
         if value is None:

@@ -1,4 +1,4 @@
-"""The attacks of tests/sql/test_isolation.py, through the API that is open to the world."""
+"""The attacks of tests/promises/test_isolation.py, through the API that is open to the world."""
 
 import json
 from collections.abc import Iterator

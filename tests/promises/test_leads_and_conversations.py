@@ -1,4 +1,4 @@
-"""P02, P03, P05, P06, P11, P14: what comes in is kept as given, shown as it stands, and greeted."""
+"""P02, P03, P05, P06, P08, P11, P14: what comes in is kept as given, shown as it stands, and greeted."""
 
 import base64
 import json
@@ -8,7 +8,9 @@ from uuid import UUID
 
 import pytest
 
-from tests.database import Database
+from tests.business import call
+from tests.database import Database, Person
+from tests.sql.test_imports import COLUMNS, READING, Imports, item
 
 BUYER = {
     "name": "Asha Rao",
@@ -83,14 +85,42 @@ def deliver(db: Database, change: dict[str, Any]) -> None:
     value(db, "select worker.ingest_meta(%(body)s)", body=base64.b64encode(body).decode())
 
 
-def test_P02_leads_arrive_through_the_indiamart_api_and_by_hand(db: Database, shop: UUID) -> None:
+def test_P02_leads_arrive_through_the_indiamart_api_synchronized_spreadsheets_and_by_hand(
+    db: Database, shop: UUID
+) -> None:
     fetch(db, shop, ENQUIRY)
+    synchronize(db, shop, item(2, 77))
     by_hand = json.dumps({"name": "Ravi", "phone": "+919810000012"})
     value(db, "select worker.add_lead(%(org)s, %(lead)s)", org=shop, lead=by_hand)
 
     kinds = db.rows("select source_kind from public.leads where org_id = %s order by 1", shop)
 
-    assert kinds == [("indiamart",), ("manual",)]
+    assert kinds == [("indiamart",), ("manual",), ("sheet",)]
+
+
+def synchronize(db: Database, org_id: UUID, *rows: dict[str, Any]) -> None:
+    """A person connects a sheet and matches its columns; Flow reads it."""
+    tab = json.dumps({"spreadsheet_id": "s" * 44, "gid": 1, "title": "Enquiries", "tab": "2026"})
+    value(db, "select worker.connect_sheet(%(org)s, %(tab)s)", org=org_id, tab=tab)
+    claimed = value(db, "select worker.claim_sheets(org_id => %(org)s, manual => true)", org=org_id)
+    run = claimed["sheets"][0]["run_id"]
+    begun = value(
+        db,
+        "select worker.begin_sheet_import(%(org)s, %(run)s, 9, %(sha)s)",
+        org=org_id,
+        run=run,
+        sha="0" * 64,
+    )
+    imports = Imports(db, org_id)
+    one = begun["import_id"]
+    call(db, "import_uploaded", org_id=org_id, import_id=one)
+    lease = imports.claim(one)["lease"]
+    call(db, "record_import_reading", org_id=org_id, import_id=one, lease=lease, reading=READING)
+    db.execute("update public.lead_imports set rows_total = %s where id = %s", [len(rows), one])
+    imports.confirm(one, mapping=COLUMNS)
+    lease = imports.claim(one)["lease"]
+    imports.store(one, lease, list(rows))
+    imports.finish(one, lease)
 
 
 def test_P03_what_a_lead_says_is_kept_as_given(db: Database, shop: UUID) -> None:
@@ -145,6 +175,38 @@ def test_P06_statuses_are_stored_and_sync_the_chat(db: Database, shop: UUID) -> 
     )
     assert found[0] == ("read", 1795400000, 1795400001, 1795400002, False, None)
     assert (found[1][0], *found[1][4:]) == ("failed", True, 131026)
+
+
+def test_P08_pipelines_conversation_statuses_and_interactions_are_tracked(
+    db: Database, shop: UUID, member: Callable[..., Person]
+) -> None:
+    fetch(db, shop, ENQUIRY)
+    message = {"from": CUSTOMER, "id": "wamid.in", "timestamp": "1795400000", "type": "text"}
+    deliver(db, {"messages": [message | {"text": {"body": "Is it in stock?"}}]})
+    agent = member(shop, "agent")
+    lead, version = db.row(
+        "select id, version from public.leads where org_id = %s and external_id = '4411'", shop
+    )
+    (conversation,) = db.row("select id from public.conversations where org_id = %s", shop)
+    ours = "select id from public.pipeline_stages where org_id = %(org)s order by position offset 1 limit 1"
+    stage = value(db, ours, org=shop)
+
+    db.as_person(agent)
+    db.execute("select public.move_lead(%s, %s, %s, %s)", [shop, lead, stage, version])
+    db.execute("select public.note_lead(%s, %s, 'Wants a discount')", [shop, lead])
+    db.execute("select public.resolve_conversation(%s, %s)", [shop, conversation])
+
+    activities = db.rows(
+        "select kind, actor from public.lead_activities where lead_id = %s and actor is not null order by id",
+        lead,
+    )
+    events = db.rows(
+        "select kind, actor from public.conversation_events where conversation_id = %s and actor is not null",
+        conversation,
+    )
+    status = db.value("select status from public.conversations where id = %s", conversation)
+    assert activities == [("moved", agent.id), ("noted", agent.id)]
+    assert (events, status) == ([("resolved", agent.id)], "resolved")
 
 
 def test_P11_new_lead_gets_a_greeting_by_itself(db: Database, shop: UUID) -> None:

@@ -63,9 +63,10 @@ class Postgres:
             "max_wal_size": "2GB",
             "timezone": "UTC",
             "log_timezone": "UTC",
-            "log_min_duration_statement": "2s",
-            "log_parameter_max_length": "0",
-            "log_parameter_max_length_on_error": "0",
+            # The gateway writes values into its statements, and a constraint's detail shows the whole row:
+            # neither may reach the log.
+            "log_min_error_statement": "panic",
+            "log_error_verbosity": "terse",
         }
         return [
             str(self.tree / "bin/postgres"),

@@ -27,7 +27,7 @@ def _long_secret() -> str:
     return secrets.token_urlsafe(48)
 
 
-def _private_key() -> str:
+def private_key() -> str:
     """Make a service account's key, in one line as Google's JSON has it."""
     made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = made.private_bytes(
@@ -48,7 +48,7 @@ class StackFile(BaseModel):
     storage_password: str = Field(default_factory=_secret)
     jwt_secret: str = Field(default_factory=_long_secret)
     google_secret: str = Field(default_factory=_secret)
-    google_service_key: str = Field(default_factory=_private_key)
+    google_service_key: str = Field(default_factory=private_key)
     publishable_key: str = Field(default_factory=lambda: "sb_publishable_" + secrets.token_hex(16))
     secret_key: str = Field(default_factory=lambda: "sb_secret_" + secrets.token_hex(16))
     job_secret: str = Field(default_factory=_secret)

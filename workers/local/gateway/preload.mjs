@@ -12,6 +12,12 @@
 //   storage.mjs   the Storage stand-in              hook.mjs, http.mjs, gate.mjs, database.mjs   joints
 //
 // Each of these faults is a case of tests/local/test_gateway.py. Before moving a pin in package.json, run that.
+// Lite greets with its keys, and its log is a file.
+for (const stream of [process.stdout, process.stderr]) {
+  const write = stream.write.bind(stream);
+  stream.write = (said, ...more) => write(typeof said === "string" ? said.replace(/sb_secret_[\w-]+/g, "[hidden]") : said, ...more);
+}
+
 await import("./driver.mjs");                            // first: it changes what the others import
 await import("./hook.mjs");
 

@@ -1,4 +1,4 @@
-"""Attacks, made from the catalogue: every table and every function, by everybody who has no business there.
+"""P13, P26: attacks, made from the catalogue: every table and every function, by everybody who has no business there.
 
 Two organizations have something in every table. What is new in the schema is attacked without being listed here; it
 only has to be planted (planted.py), and a new function of people has to say who may call it.
@@ -182,7 +182,7 @@ def test_every_id_that_a_function_takes_is_planted(db: Database, scene: Scene) -
     ("who", "hidden"),
     [("owner", set()), ("agent", {"public.audit_log", "public.invitations", "public.api_keys"})],
 )
-def test_members_read_what_is_theirs(db: Database, scene: Scene, who: str, hidden: set[str]) -> None:
+def test_P13_members_read_what_is_theirs(db: Database, scene: Scene, who: str, hidden: set[str]) -> None:
     tables = [t for t in relations(db, "public") if key_of(t) == "org_id" and t not in SHARED]
     act(db, scene, who)
 
@@ -195,7 +195,7 @@ def test_members_read_what_is_theirs(db: Database, scene: Scene, who: str, hidde
 
 
 @OUTSIDERS
-def test_outsider_reads_no_row(db: Database, scene: Scene, who: str) -> None:
+def test_P13_outsider_reads_no_row(db: Database, scene: Scene, who: str) -> None:
     mine = scene.b.org_id if who == "stranger" else uuid4()
     people = (scene.owner.id, scene.agent.id)
     found = [r for r in relations(db, "public") if r not in SHARED]
@@ -214,7 +214,9 @@ def test_outsider_reads_no_row(db: Database, scene: Scene, who: str) -> None:
 
 
 @pytest.mark.parametrize("who", ["owner", "agent", "stranger", "loner", "anon", "service_role"])
-def test_nobody_touches_private_and_only_people_touch_public(db: Database, scene: Scene, who: str) -> None:
+def test_P26_nobody_touches_private_and_only_people_touch_public(
+    db: Database, scene: Scene, who: str
+) -> None:
     closed = relations(db, "private", "worker")
     if who in ("anon", "service_role"):
         closed += relations(db, "public")
@@ -227,7 +229,7 @@ def test_nobody_touches_private_and_only_people_touch_public(db: Database, scene
 
 
 @OUTSIDERS
-def test_outsider_changes_no_row(db: Database, scene: Scene, who: str) -> None:
+def test_P13_outsider_changes_no_row(db: Database, scene: Scene, who: str) -> None:
     found = [r for r in relations(db, "public") if r not in SHARED]
     columns = {r: [c for (c,) in db.rows(UPDATABLE, r)] or [key_of(r)] for r in found}
 
@@ -252,7 +254,7 @@ def test_outsider_changes_no_row(db: Database, scene: Scene, who: str) -> None:
 
 
 @pytest.mark.parametrize("who", ["owner", "stranger", "loner", "anon", "service_role"])
-def test_what_is_of_no_organization_is_read_by_people_and_changed_by_nobody(
+def test_P13_what_is_of_no_organization_is_read_by_people_and_changed_by_nobody(
     db: Database, scene: Scene, who: str
 ) -> None:
     act(db, scene, who)
@@ -278,7 +280,7 @@ UPDATABLE = """
 """
 
 
-def test_no_row_refers_to_another_organization(db: Database, scene: Scene) -> None:
+def test_P13_no_row_refers_to_another_organization(db: Database, scene: Scene) -> None:
     accepted = []
     for child, parent, name, here, there in db.rows(TENANT_KEYS):
         # Not one of the lowest or highest ids: a pair that is in order is to be refused by its key alone.
@@ -300,7 +302,7 @@ def test_no_row_refers_to_another_organization(db: Database, scene: Scene) -> No
 
 
 @UNKNOWN
-def test_without_a_session_no_function_runs(db: Database, scene: Scene, who: str) -> None:
+def test_P26_without_a_session_no_function_runs(db: Database, scene: Scene, who: str) -> None:
     schemas = ("public", "private", "worker") if who == "anon" else ("public", "private")
     found = functions(db, *schemas)
     act(db, scene, who)
@@ -311,7 +313,7 @@ def test_without_a_session_no_function_runs(db: Database, scene: Scene, who: str
 
 
 @pytest.mark.parametrize("who", ["owner", "stranger"])
-def test_people_run_nothing_in_private_or_worker(db: Database, scene: Scene, who: str) -> None:
+def test_P13_people_run_nothing_in_private_or_worker(db: Database, scene: Scene, who: str) -> None:
     found = functions(db, "private", "worker")
     act(db, scene, who)
 
@@ -321,7 +323,7 @@ def test_people_run_nothing_in_private_or_worker(db: Database, scene: Scene, who
 
 
 @OUTSIDERS
-def test_outsider_is_refused_by_every_function(db: Database, scene: Scene, who: str) -> None:
+def test_P13_outsider_is_refused_by_every_function(db: Database, scene: Scene, who: str) -> None:
     found = [f for f in functions(db, "public") if f.name not in ("create_organization", "my_deletions")]
 
     with unchanged(db, scene.a.org_id):
@@ -335,7 +337,7 @@ def test_outsider_is_refused_by_every_function(db: Database, scene: Scene, who: 
     assert let_in == []
 
 
-def test_own_organization_is_no_way_into_another(db: Database, scene: Scene) -> None:
+def test_P13_own_organization_is_no_way_into_another(db: Database, scene: Scene) -> None:
     """The stranger asks in the name of B, with all ids B's but one."""
     found = [(f, name) for f in functions(db, "public") if "org_id" in f.args for name in f.foreign]
 
@@ -351,7 +353,7 @@ def test_own_organization_is_no_way_into_another(db: Database, scene: Scene) -> 
     assert let_in == []
 
 
-def test_worker_function_keeps_to_the_organization_it_is_handed(db: Database, scene: Scene) -> None:
+def test_P13_worker_function_keeps_to_the_organization_it_is_handed(db: Database, scene: Scene) -> None:
     """A worker that mixes up two organizations changes nothing of the other and learns nothing about it."""
     found = [(f, name) for f in functions(db, "worker") if "org_id" in f.args for name in f.foreign]
 
@@ -372,7 +374,7 @@ def test_worker_function_keeps_to_the_organization_it_is_handed(db: Database, sc
 
 
 @pytest.mark.parametrize(("who", "barred"), [("agent", ADMINS | OWNERS), ("admin", OWNERS)])
-def test_rank_is_asked_for(
+def test_P13_rank_is_asked_for(
     db: Database, scene: Scene, member: Callable[..., Person], who: str, barred: set[str]
 ) -> None:
     asked_by = scene.agent if who == "agent" else member(scene.a.org_id, "admin")
