@@ -155,7 +155,7 @@ comment on column private.lead_import_rows.row is 'Row of the file, as a spreads
 comment on column private.lead_import_rows.outcome is 'new, updated or error.';
 comment on column private.lead_import_rows.external_id is 'Its identity; null for errors.';
 comment on column private.lead_import_rows.lead_id is 'The lead it made or changed; no foreign key: it outlives the lead. Null for errors and dry runs.';
-comment on column private.lead_import_rows.contact_id is 'The contact that it made; null when the person was known.';
+comment on column private.lead_import_rows.contact_id is 'The contact that it made; null when the person was known. No foreign key: it outlives the contact.';
 comment on column private.lead_import_rows.column_name is 'Of an error: the column.';
 comment on column private.lead_import_rows.code is 'Of an error: no_phone_or_email, phone_invalid, phone_lost_digits, id_reused, …';
 comment on column private.lead_import_rows.raw is 'Of an error: the cell as given, cut.';

@@ -216,7 +216,7 @@ comment on column public.messages.wamid is 'Meta''s id of the message; null unti
 comment on column public.messages.context_wamid is 'The wamid of the message that this one answers; null: none.';
 comment on column public.messages.client_token is 'The sender''s own id of the request: the same token twice is one message.';
 comment on column public.messages.origin is 'customer, person (dashboard), greeting (automatic), operator (command line), phone (the business''s own phone), confirmation (of an opt-out), broadcast, sequence (both automatic).';
-comment on column public.messages.sender_id is 'The member who wrote it; null for automatic and inbound messages and for people who left.';
+comment on column public.messages.sender_id is 'The member who wrote it; null for automatic and inbound messages and for people who left. No foreign key: it outlives the membership.';
 comment on column public.messages.at is 'Where the message stands in the thread: Meta''s instant for inbound, the moment of writing for outbound.';
 comment on column public.messages.created_at is 'When the row was stored.';
 comment on column public.messages.sent_at is 'Meta''s instant of the status sent.';

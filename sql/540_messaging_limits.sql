@@ -32,9 +32,9 @@ comment on table private.tier_uses is
   'Whom a portfolio wrote to outside the window, kept for 24 hours. No key to contacts: that would lock them after the lanes.';
 comment on column private.tier_uses.org_id is 'The organization.';
 comment on column private.tier_uses.portfolio is 'The portfolio.';
-comment on column private.tier_uses.contact_id is 'The person; counts once, however often they are written to.';
+comment on column private.tier_uses.contact_id is 'The person; counts once, however often they are written to. No foreign key: it lives a day, and outlives the contact.';
 comment on column private.tier_uses.at is 'When they were last written to.';
-comment on column private.tier_uses.message_id is 'The message, while it is the only one: should it fail, the person does not count.';
+comment on column private.tier_uses.message_id is 'The message, while it is the only one: should it fail, the person does not count. No foreign key: it lives a day.';
 create index tier_uses_oldest on private.tier_uses (org_id, portfolio, at);
 create index tier_uses_message on private.tier_uses (message_id) where message_id is not null;
 alter table private.tier_uses enable row level security;

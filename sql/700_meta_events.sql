@@ -37,7 +37,7 @@ comment on table private.event_effects is
   'What each stored event held for an organization and what became of it: the organization''s webhook log. One partition a day, as the events.';
 comment on column private.event_effects.org_id is 'The organization.';
 comment on column private.event_effects.received_at is 'When Flow stored the event, as on the event.';
-comment on column private.event_effects.event_id is 'The event.';
+comment on column private.event_effects.event_id is 'The event. No foreign key: its partition goes by itself.';
 comment on column private.event_effects.messages is 'Messages that customers wrote.';
 comment on column private.event_effects.statuses is 'Statuses of messages that were sent.';
 comment on column private.event_effects.fields is 'Other updates, by the name of Meta''s webhook field.';
@@ -109,7 +109,7 @@ create table private.dead_letters (
 comment on table private.dead_letters is
   'Updates (or whole bodies) that could not be applied, with the reason; flow replay tries them again. Their neighbours went through.';
 comment on column private.dead_letters.id is 'Running number.';
-comment on column private.dead_letters.event_id is 'The stored event that held it.';
+comment on column private.dead_letters.event_id is 'The stored event that held it. No foreign key: its partition goes by itself.';
 comment on column private.dead_letters.org_id is 'The organization; null when it belongs to none that Flow knows.';
 comment on column private.dead_letters.reason is 'A slug: not_json, too_deep, unknown_number, id_missing, …, or the SQLSTATE of an unforeseen error.';
 comment on column private.dead_letters.detail is 'More words on the reason.';

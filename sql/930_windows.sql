@@ -85,7 +85,7 @@ comment on column private.noted_costs.conversation_id is 'The thread; null: Flow
 comment on column private.noted_costs.kind is 'Kind of window that its category opens.';
 comment on column private.noted_costs.at is 'When it was delivered.';
 comment on column private.noted_costs.is_entry_point is 'Meta let it go free because of an ad.';
-comment on column private.noted_costs.number_id is 'The number that sent it.';
+comment on column private.noted_costs.number_id is 'The number that sent it. No foreign key: it outlives the number.';
 comment on column private.noted_costs.month is 'The month whose allowance it used; null: none.';
 create index noted_costs_window on private.noted_costs (org_id, conversation_id, kind, at);
 create index noted_costs_entry_point on private.noted_costs (org_id, conversation_id, at, wamid) where is_entry_point;

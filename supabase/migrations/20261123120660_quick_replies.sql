@@ -27,7 +27,7 @@ comment on column public.quick_replies.shortcut is 'What is typed to find it: lo
 comment on column public.quick_replies.title is 'What the list shows.';
 comment on column public.quick_replies.body is
   'The text, with placeholders {name}, {company}, {product}, {title}, {city}, {state}, {phone}, {agent}, {organization}; {name|there} gives the words for an empty one.';
-comment on column public.quick_replies.media_id is 'A stored file that goes with it; null: none.';
+comment on column public.quick_replies.media_id is 'A stored file that goes with it; null: none. No foreign key: a file that is gone is told when the reply is used.';
 comment on column public.quick_replies.created_by is 'Who made it. No foreign key: it outlives the account.';
 comment on column public.quick_replies.created_at is 'When it was made.';
 comment on column public.quick_replies.updated_at is 'When it was last changed.';

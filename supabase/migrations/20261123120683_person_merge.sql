@@ -23,7 +23,7 @@ comment on table public.contact_merges is 'Each time a member made two contacts 
 comment on column public.contact_merges.org_id is 'The organization.';
 comment on column public.contact_merges.id is 'What public.undo_merge takes.';
 comment on column public.contact_merges.survivor_id is 'The contact that is left; follows it when that one is merged too.';
-comment on column public.contact_merges.merged_id is 'The contact that went; it comes back under this id.';
+comment on column public.contact_merges.merged_id is 'The contact that went; it comes back under this id. No foreign key: it is gone.';
 comment on column public.contact_merges.merged_at is 'When.';
 comment on column public.contact_merges.merged_by is 'The member. No foreign key: it outlives the membership.';
 comment on column public.contact_merges.moved is 'What the contact that went had: {table: rows}.';

@@ -59,8 +59,8 @@ comment on column public.usage_days.category is 'As in a statement: unknown, nee
 comment on column public.usage_days.pricing_type is 'regular, free_customer_service, …; null in review.';
 comment on column public.usage_days.number_id is 'The number.';
 comment on column public.usage_days.template is 'Name of the template; null for other messages and those that Flow did not send.';
-comment on column public.usage_days.sender_id is 'The member who sent it; null for automatic ones and those that Flow did not send.';
-comment on column public.usage_days.source_id is 'Source of the contact''s newest lead at that time; null without one.';
+comment on column public.usage_days.sender_id is 'The member who sent it; null for automatic ones and those that Flow did not send. No foreign key: it outlives the membership.';
+comment on column public.usage_days.source_id is 'Source of the contact''s newest lead at that time; null without one. No foreign key: it outlives the source.';
 comment on column public.usage_days.messages is 'Messages, less those taken back.';
 comment on column public.usage_days.charged is 'Those that cost something.';
 comment on column public.usage_days.free is 'Those that cost nothing; neither counts what needs review, nor conversation pricing.';

@@ -21,7 +21,7 @@ comment on column public.lead_clocks.greeted_at is 'When that message was delive
 comment on column public.lead_clocks.replied_at is
   'When a person first wrote to the buyer after the enquiry, from the dashboard or the business''s phone, with a message that Meta took and did not fail; null: nobody has.';
 comment on column public.lead_clocks.replied_by is 'The member who did; null: nobody, or from the phone. No foreign key: it outlives the membership.';
-comment on column public.lead_clocks.reply_id is 'That message.';
+comment on column public.lead_clocks.reply_id is 'That message. No foreign key: the clock outlives it.';
 comment on column public.lead_clocks.working_seconds is 'Seconds from enquiry to reply in which the organization was open, by its hours when the reply was known.';
 create index lead_clocks_greeting on public.lead_clocks (org_id, greeting_id) where greeting_id is not null;
 alter table public.lead_clocks enable row level security;

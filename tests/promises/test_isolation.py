@@ -298,6 +298,25 @@ def test_P13_no_row_refers_to_another_organization(db: Database, scene: Scene) -
     assert accepted == []
 
 
+NAMES_WITHOUT_A_KEY = """
+    select c.oid::regclass || '.' || a.attname
+      from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid
+     where n.nspname in ('public', 'private') and c.relkind in ('r', 'p') and not c.relispartition
+       and a.attnum > 0 and not a.attisdropped and a.atttypid in ('uuid'::regtype, 'bigint'::regtype)
+       and (a.attname ~ '_id$' or a.attname = any (%s))
+       and not exists (select from pg_constraint k where k.conrelid = c.oid and k.contype = 'f' and a.attnum = any (k.conkey))
+       and coalesce(col_description(c.oid, a.attnum), '') !~* 'no foreign key'
+     order by 1
+"""
+OTHERWISE_NAMED = ["replaced_by", "closed_reason", "portfolio", "one", "other", "reverses"]
+
+
+def test_P13_what_names_a_row_is_a_foreign_key_or_says_why_not(db: Database) -> None:
+    assert db.rows(NAMES_WITHOUT_A_KEY, OTHERWISE_NAMED) == []
+    lines = "select count(*) from pg_constraint where conrelid = 'public.usage_statement_lines'::regclass and contype = 'f'"
+    assert db.value(lines + " and confrelid = 'public.usage_statements'::regclass") == 1
+
+
 # Functions
 
 
