@@ -1,6 +1,6 @@
 # Flow. `make help` lists the targets; each works from an empty clone with Python 3.11 or later and make alone.
 .DEFAULT_GOAL := help
-.PHONY: help up install test lint bench chaos clean
+.PHONY: help up install test lint bench chaos mutants clean
 SHELL := /bin/sh
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -29,6 +29,9 @@ bench: install ## Measure what DESIGN.md holds Flow to (ARGS=leads for one secti
 
 chaos: install ## 100,000 webhooks, 5,000 sends and 20 kills, against a calm day (about a quarter of an hour)
 	@FLOW_CHAOS_WEBHOOKS=100000 FLOW_CHAOS_SENDS=5000 FLOW_CHAOS_KILLS=20 $(BIN)/python -m pytest -o timeout=3600 --durations=1 tests/e2e/test_chaos.py
+
+mutants: install ## Take Flow's guards away one by one: which test of the promises notices? (ARGS=trigger for some)
+	@$(BIN)/python -m tests.mutants $(ARGS)
 
 clean: ## Remove what `make install` made (data in .flow stays)
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache

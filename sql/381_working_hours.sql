@@ -287,12 +287,11 @@ as $$
 declare
   v_user uuid;
 begin
-  perform private.require_role(remove_absence.org_id, 'agent');
   select a.user_id into v_user from public.absences a where a.org_id = remove_absence.org_id and a.id = remove_absence.absence_id;
   if not found then
     raise sqlstate 'PT404' using message = 'There is no such absence.', detail = 'absence_not_found', hint = 'Reload the team.';
   end if;
-  perform private.require_self_or_admin(remove_absence.org_id, v_user);
+  perform private.require_self_or_admin(remove_absence.org_id, v_user);      -- the organization (null) is an admin's
   delete from public.absences a where a.org_id = remove_absence.org_id and a.id = remove_absence.absence_id;
   perform private.look_again(remove_absence.org_id);
   perform private.audit(remove_absence.org_id, 'absence.removed', 'person', v_user::text);

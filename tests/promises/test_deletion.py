@@ -7,8 +7,8 @@ from uuid import UUID
 import pytest
 
 from tests.database import Database, Person
-from tests.sql.deleting import ask, contents_of, purge, rows_of
-from tests.sql.planted import Planted, plant
+from tests.sql.deleting import ask, contents_of, just_signed_in, purge, rows_of
+from tests.sql.planted import Planted, plant, tenant_tables
 
 NUMBERS = count(19_001)
 
@@ -22,6 +22,12 @@ def owner(person: Callable[..., Person]) -> Person:
 def doomed(db: Database, org: Callable[..., UUID], owner: Person) -> Planted:
     """An organization with something in every table."""
     return plant(db, org(owner), owner.id, next(NUMBERS))
+
+
+def test_P30_every_table_of_organizations_says_what_becomes_of_its_rows(db: Database) -> None:
+    assert {name for (name,) in db.rows("select table_name from private.table_classes")} == set(
+        tenant_tables(db)
+    )
 
 
 def test_P30_profile_leads_and_message_logs_are_removed_and_only_statutory_records_stay(
@@ -46,6 +52,41 @@ def test_P30_profile_leads_and_message_logs_are_removed_and_only_statutory_recor
     }
     assert db.value("select name from public.organizations where id = %s", doomed.org_id) != "Sharma Traders"
     assert contents_of(db, neighbour.org_id) == theirs
+
+
+def test_P30_only_an_owner_who_proves_it_and_names_the_organization_may_ask(
+    db: Database, doomed: Planted, owner: Person
+) -> None:
+    asking = "select public.delete_organization(%s, %s, true)"
+
+    just_signed_in(db, owner, seconds_ago=16 * 60)
+    too_long_ago = db.refusal(asking, doomed.org_id, "Sharma Traders")
+    just_signed_in(db, owner)
+    another_name = db.refusal(asking, doomed.org_id, "Sharma")
+
+    assert (too_long_ago.detail, another_name.detail) == ("sign_in_again", "name_differs")
+
+
+def test_P30_everything_stands_still_from_the_request_on(
+    db: Database, doomed: Planted, owner: Person
+) -> None:
+    org_id = doomed.org_id
+    alive = {
+        "numbers": "select count(*) from public.whatsapp_numbers"
+        " where org_id = %s and status <> 'disconnected'",
+        "sources": "select count(*) from public.lead_sources where org_id = %s and disconnected_at is null",
+        "keys": "select count(*) from public.api_keys where org_id = %s and revoked_at is null",
+        "credentials": "select count(*) from private.credentials where org_id = %s and revoked_at is null",
+    }
+    before = {name: db.value(query, org_id) for name, query in alive.items()}
+
+    ask(db, owner, org_id)
+
+    assert min(before.values()) > 0
+    assert {name: db.value(query, org_id) for name, query in alive.items()} == dict.fromkeys(alive, 0)
+    db.as_person(owner)
+    assert db.value("select count(*) from public.leads where org_id = %s", org_id) == 0
+    assert db.refusal("select public.add_lead(%s, '{}')", org_id).sqlstate == "PT404"
 
 
 def test_P31_a_deletion_is_done_within_30_days_by_the_database_and_told_on_day_25(

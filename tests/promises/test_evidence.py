@@ -34,7 +34,7 @@ def refusals(db: Database, org_id: UUID, table: str) -> list[str]:
         f"delete from public.{table} where org_id = '{org_id}'",
         f"truncate public.{table} cascade",
     )
-    return [db.refusal(query).sqlstate for query in tries]
+    return [db.refusal(query).message for query in tries]
 
 
 @pytest.mark.parametrize("table", BOOKS)
@@ -44,7 +44,9 @@ def test_P16_what_is_booked_stays_as_it_was_booked(
     org_id = org()
     plant(db, org_id, member(org_id).id, next(NUMBERS))
 
-    assert refusals(db, org_id, table) == ["PT405"] * 3
+    assert refusals(db, org_id, table) == [
+        f"public.{table} is append-only: {verb} is refused" for verb in ("update", "delete", "truncate")
+    ]
 
 
 @pytest.mark.parametrize("table", EVIDENCE)
@@ -54,4 +56,6 @@ def test_P30_evidence_of_what_was_done_is_append_only(
     org_id = org()
     plant(db, org_id, member(org_id).id, next(NUMBERS))
 
-    assert refusals(db, org_id, table) == ["PT405"] * 3
+    assert refusals(db, org_id, table) == [
+        f"public.{table} is append-only: {verb} is refused" for verb in ("update", "delete", "truncate")
+    ]

@@ -112,8 +112,25 @@ def test_P25_every_table_has_row_level_security(db: Database) -> None:
 def test_P26_anon_is_blocked_at_the_database_engine(db: Database) -> None:
     by_name = {rule.says: rule for rule in RULES}
 
-    for says in ("anon and PUBLIC hold nothing", "default privileges give nobody anything"):
+    for says in (
+        "anon and PUBLIC hold nothing",
+        "default privileges give nobody anything",
+        "people hold nothing in private but execute, and nothing in worker",
+        "service_role holds nothing but execute in worker",
+    ):
         assert db.rows(CATALOGUE + by_name[says].offenders) == []
+
+
+def test_P26_jobs_run_for_nobody_without_their_secret() -> None:
+    database = RecordingDatabase(sweep={})
+    client = create_app(settings(), database=database).test_client()
+
+    def run(secret: str) -> tuple[int, int]:
+        headers = {"Authorization": f"Bearer {secret}"}
+        return client.post("/jobs/sweep", headers=headers).status_code, len(database.calls)
+
+    assert [run(secret) for secret in ("", "x", ENVIRONMENT["META_APP_SECRET"])] == [(401, 0)] * 3
+    assert run(ENVIRONMENT["FLOW_JOB_SECRET"]) == (200, 1)
 
 
 def test_P29_disconnecting_whatsapp_halts_calls_and_removes_the_token(db: Database, shop: Planted) -> None:
@@ -123,6 +140,10 @@ def test_P29_disconnecting_whatsapp_halts_calls_and_removes_the_token(db: Databa
     value(db, "select worker.disconnect_whatsapp(%(org)s)", org=shop.org_id)
 
     assert value(db, "select worker.claim_messages(10, 60, 900)")["messages"] == []
+    waiting = (
+        "select count(*) from public.messages where org_id = %(org)s and status in ('queued', 'sending')"
+    )
+    assert value(db, waiting, org=shop.org_id) == 0
     assert value(db, "select worker.account_access(%(org)s)", org=shop.org_id) == {"accounts": []}
     assert opened(db, shop, "meta_token") == [None]
     assert db.refusal("select worker.send_messages(%s, %s)", shop.org_id, items).sqlstate == "PT409"

@@ -7,6 +7,7 @@ about the customer, and in no log and no error.
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import secrets
@@ -16,11 +17,13 @@ from uuid import uuid4
 
 import httpx
 import pytest
+import structlog
 from dotenv import dotenv_values
 
 from tests.conftest import RunningStack
 from tests.database import Database
 from tests.e2e.commands import Business, Commands, Meta, eventually
+from workers.logs import configure_logs
 
 # What the database keeps for itself and Flow's operator alone, and what it forgets within minutes.
 OF_THE_PLATFORM = ("net.", "cron.", "pg_catalog.", "information_schema.")
@@ -198,6 +201,18 @@ def test_P24_no_log_no_argument_and_no_answer_holds_a_secret(canary: Canary) -> 
 
     assert len(told) > 40
     assert found == set()
+
+
+def test_P24_whatever_a_line_of_the_log_is_told_it_hides_tokens_keys_and_people() -> None:
+    stream = io.StringIO()
+    configure_logs("INFO", stream)
+    told = ("EAAGm0PX4ZCpsBAKZCvB7canary", "sb_secret_N7UND0UgjKTVK", "+919876543210", "asha@example.test")
+
+    structlog.get_logger("flow").info("told " + " ".join(told), token=told[0], deep={"said": told})
+    configure_logs("INFO")
+
+    assert json.loads(stream.getvalue())["level"] == "info"
+    assert [word for word in told if word in stream.getvalue()] == []
 
 
 def test_P19_customers_number_is_where_the_customer_is_and_in_no_log_or_error(canary: Canary) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from tests.database import Database
 
@@ -10,7 +11,7 @@ RELATIONS = """
      where n.nspname = any (%s) and c.relkind in ('r', 'p', 'v', 'm', 'f') order by 1, 2
 """
 FUNCTIONS = """
-    select n.nspname, p.proname, p.proretset, coalesce(p.proargnames, '{}')::text[],
+    select n.nspname, p.proname, p.proretset, p.pronargdefaults, coalesce(p.proargnames, '{}')::text[],
            array(select s.nspname || '.' || quote_ident(t.typname)
                    from unnest(p.proargtypes::oid[]) with ordinality u (id, i) join pg_type t on t.oid = u.id join pg_namespace s on s.oid = t.typnamespace order by u.i)
       from pg_proc p join pg_namespace n on n.oid = p.pronamespace
@@ -25,7 +26,13 @@ class Function:
     schema: str
     name: str
     is_set: bool
+    defaults: int
     args: dict[str, str]
+
+    @property
+    def optional(self) -> list[str]:
+        """Which arguments may be left out: the last ones."""
+        return list(self.args)[len(self.args) - self.defaults :]
 
     @property
     def foreign(self) -> list[str]:
@@ -34,8 +41,9 @@ class Function:
 
     def values(self, ids: dict[str, Any]) -> dict[str, Any]:
         """Arguments that ask about these ids; the rest of them are harmless."""
+        by_type = BY_TYPE | {"_uuid": [value for value in ids.values() if isinstance(value, UUID)]}
         return {
-            name: ids[name] if name in ids else HARMLESS.get(name, BY_TYPE.get(kind.split(".")[1]))
+            name: ids[name] if name in ids else HARMLESS.get(name, by_type.get(kind.split(".")[1]))
             for name, kind in self.args.items()
         }
 
@@ -58,6 +66,7 @@ HARMLESS = {
     "month": "2026-10",
     "dimension": "day",
     "email": "new@example.test",
+    "query": "buyer",
 }
 BY_TYPE = {"text": "x", "int4": 1, "int8": 1, "bool": True, "jsonb": "{}", "interval": "1 day"}
 
@@ -68,8 +77,8 @@ def relations(db: Database, *schemas: str) -> list[str]:
 
 def functions(db: Database, *schemas: str) -> list[Function]:
     return [
-        Function(schema, name, is_set, dict(zip(names, types, strict=False)))
-        for schema, name, is_set, names, types in db.rows(FUNCTIONS, list(schemas))
+        Function(schema, name, is_set, defaults, dict(zip(names, types, strict=False)))
+        for schema, name, is_set, defaults, names, types in db.rows(FUNCTIONS, list(schemas))
     ]
 
 

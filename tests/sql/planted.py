@@ -61,7 +61,7 @@ def plant(db: Database, org_id: UUID, member_id: UUID, number: int) -> Planted:
     call(
         """
         select worker.store_templates(%(org)s, %(account)s, '[{"id": "1", "name": "welcome", "language": "en",
-          "status": "APPROVED", "category": "MARKETING", "components": [{"type": "BODY", "text": "Hello"}]}]')
+          "status": "APPROVED", "category": "MARKETING", "components": [{"type": "BODY", "text": "Hello, Buyer"}]}]')
         """,
         account=connected["account_id"],
     )

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from tests.sql.deleting import ask, contents_of, just_signed_in, purge, rows_of, tell_meta
-from tests.sql.planted import plant, tenant_tables
+from tests.sql.planted import plant
 
 NUMBERS = count(30_000)
 
@@ -28,12 +28,6 @@ def doomed(db, org, owner):
 def neighbour(db, org, person):
     somebody = person("Vikram")
     return plant(db, org(somebody, "Neighbours"), somebody.id, next(NUMBERS))
-
-
-def test_every_table_of_organizations_has_a_class(db):
-    classed = {name for (name,) in db.rows("select table_name from private.table_classes")}
-
-    assert classed == set(tenant_tables(db))
 
 
 def test_what_is_anonymized_names_columns_that_exist(db):
