@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from tests.bench import dashboard, desk, imports, leads, ledger, pages, webhooks
+from tests.bench import dashboard, desk, imports, leads, ledger, pages, purge, webhooks
 
 SECTIONS: dict[str, Callable[[], None]] = {
     "webhooks": webhooks.main,
@@ -17,6 +17,7 @@ SECTIONS: dict[str, Callable[[], None]] = {
     "leads": leads.main,
     "desk": desk.main,
     "imports": imports.main,
+    "purge": purge.main,
     "dashboard": dashboard.main,
 }
 

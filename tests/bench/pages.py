@@ -41,10 +41,10 @@ def main() -> None:
         print(f"{name:<58} {value}")
 
 
-def fill(admin: Connection, many: int) -> dict[str, str]:
+def fill(admin: Connection, many: int, organizations: int = ORGANIZATIONS) -> dict[str, str]:
     """Write organizations, people, threads and messages as if they had come in over time; indexes afterwards."""
     began = time.perf_counter()
-    note(f"filling {many:,} messages in {ORGANIZATIONS} organizations")
+    note(f"filling {many:,} messages in {organizations} organizations")
     admin.execute("set session_replication_role = replica")
     admin.execute("set maintenance_work_mem = '256MB'")
     indexes = admin.execute(
@@ -54,7 +54,7 @@ def fill(admin: Connection, many: int) -> dict[str, str]:
     for name, _ in indexes:
         admin.execute(f"drop index {name}".encode())
     for statement in PEOPLE:
-        admin.execute(statement, {"orgs": ORGANIZATIONS, "threads": THREADS})
+        admin.execute(statement, {"orgs": organizations, "threads": THREADS})
     admin.execute("analyze private.bench_threads")
     for first in range(1, many + 1, 500_000):
         admin.execute(
@@ -63,7 +63,7 @@ def fill(admin: Connection, many: int) -> dict[str, str]:
                 "first": first,
                 "last": min(many, first + 499_999),
                 "many": many,
-                "orgs": ORGANIZATIONS,
+                "orgs": organizations,
                 "threads": THREADS,
             },
         )

@@ -121,6 +121,7 @@ def _tried(cut: Cut, copy: Path) -> str | None:
         sys.exit(f"{cut.path} no longer says exactly once: {cut.old}")
     command = [sys.executable, "-m", "pytest", "-p", "no:xdist", "-x", "-q", *shlex.split(cut.tests)]
     environment = {name: text for name, text in os.environ.items() if name != "FLOW_TEST_DSN"}
+    environment["PYTHONPATH"] = str(copy)  # also for the stack that a test starts
     path.write_text(whole.replace(cut.old, cut.new))
     try:
         done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)

@@ -61,7 +61,8 @@ CUTS = (
     ),
     Cut(
         "pages connect to Flow and Supabase only",
-        "workers/dashboard/__init__.py", "connect-src 'self'", "connect-src *", f"{WHATSAPP} -k browser",
+        "workers/dashboard/__init__.py", "connect-src 'self' {supabase}", "connect-src * {supabase}",
+        f"{WHATSAPP} -k browser",
     ),
     Cut(
         "Google is asked for the profile only",

@@ -19,7 +19,7 @@ from workers.storage import Bucket
 log = structlog.stdlib.get_logger(__name__)
 
 BATCH = 5000
-_PAUSE = 0.02  # between two steps, so that neighbours come first
+PAUSE = 0.02  # between two steps, so that neighbours come first
 
 
 def run(database: Database, http: httpx.Client, settings: Settings) -> dict[str, object]:
@@ -46,5 +46,5 @@ def run(database: Database, http: httpx.Client, settings: Settings) -> dict[str,
             log.info("An organization is deleted", deletion_id=step["deletion_id"])
         else:
             rows += int(step["rows"])
-            time.sleep(_PAUSE)
+            time.sleep(PAUSE)
     return {"rows": rows, "files": files, "finished": finished, "more": True}
