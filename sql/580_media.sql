@@ -87,7 +87,7 @@ begin
   execute 'drop policy if exists "Members read the files of their organization" on storage.objects';
   execute $policy$
     create policy "Members read the files of their organization" on storage.objects for select to authenticated
-      using (bucket_id = 'media' and (storage.foldername(name))[1] = any (array(select o::text from private.my_org_ids() o)))
+      using (bucket_id = 'media' and (storage.foldername(name))[1] = any (array(select o::text from private.my_org_ids_as('agent', 'admin', 'owner') o)))
   $policy$;
 end;
 $$;

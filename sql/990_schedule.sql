@@ -197,6 +197,7 @@ begin
   delete from private.parked_updates p where p.created_at < now() - interval '30 days';
   delete from private.dead_letters d where d.created_at < now() - interval '30 days';      -- their events are gone
   perform private.forget_form_senders();
+  perform private.note_expired_support();
   delete from private.template_writes w where w.begun_at < now() - interval '31 days';
   if to_regclass('cron.job_run_details') is not null then
     execute 'delete from cron.job_run_details where end_time < now() - interval ''7 days''';

@@ -26,7 +26,7 @@ comment on column public.audit_log.actor is
   'The person, by auth.uid(); null for a worker, an operator and a scheduled job. No foreign key: it outlives the '
   'account.';
 comment on column public.audit_log.actor_role is
-  'What the actor was then: owner, admin or agent; nonmember for somebody who had left or not yet joined; worker for '
+  'What the actor was then: owner, admin or agent; nonmember for somebody who had left or not yet joined; support for Flow''s support, let in by an owner; worker for '
   'the secret key; operator for a direct connection or a scheduled job.';
 comment on column public.audit_log.action is 'What was done, as object.verb: member.removed.';
 comment on column public.audit_log.object_type is 'Kind of the thing it was done to.';
@@ -57,7 +57,7 @@ declare
 begin
   if v_actor is not null then
     select m.role into v_role from public.memberships m where m.org_id = audit.org_id and m.user_id = v_actor;
-    v_role := coalesce(v_role, 'nonmember');
+    v_role := coalesce(v_role, case when private.is_visiting(audit.org_id) then 'support' else 'nonmember' end);
   else
     v_role := case auth.role() when 'service_role' then 'worker' else 'operator' end;
   end if;

@@ -72,8 +72,8 @@ create policy "Members can read the contacts of their organizations"
   using (org_id = any (array(select private.my_org_ids())));
 create policy "Members can correct the contacts of their organizations"
   on public.contacts for update to authenticated
-  using (org_id = any (array(select private.my_org_ids())))
-  with check (org_id = any (array(select private.my_org_ids())));
+  using (org_id = any (array(select private.my_org_ids_as('agent', 'admin', 'owner'))))
+  with check (org_id = any (array(select private.my_org_ids_as('agent', 'admin', 'owner'))));
 grant select on public.contacts to authenticated;
 grant update (name, email, company, address, city, state, pincode, custom) on public.contacts to authenticated;
 

@@ -225,7 +225,7 @@ begin
      and not exists (select from pg_catalog.pg_policies p where (p.schemaname, p.tablename) = ('realtime', 'messages')
                         and p.policyname = 'Members may listen to what changes in their organizations') then
     execute 'create policy "Members may listen to what changes in their organizations" on realtime.messages for select to authenticated
-      using (extension = ''broadcast'' and (select realtime.topic()) = any (array(select ''org:'' || o from private.my_org_ids() o)))';
+      using (extension = ''broadcast'' and (select realtime.topic()) = any (array(select ''org:'' || o from private.my_org_ids_as(''agent'', ''admin'', ''owner'') o)))';
   end if;
 end;
 $$;

@@ -124,7 +124,7 @@ declare
   v_after  timestamptz := coalesce(after_at, '-infinity');
   v_limit  int := least(greatest(coalesce(page_size, 50), 1), 200);
 begin
-  perform public.require_role(conversation_timeline.org_id, 'agent');
+  perform public.require_role(conversation_timeline.org_id, 'support');
   if not exists (select from public.conversations c where c.org_id = conversation_timeline.org_id and c.id = conversation_timeline.conversation_id) then
     raise sqlstate 'PT404' using message = 'There is no such conversation', detail = 'conversation_unknown', hint = 'Reload the inbox.';
   end if;

@@ -22,7 +22,10 @@ from tests.sql.deleting import just_signed_in
 from tests.sql.planted import Planted, plant, tenant_tables
 
 NUMBERS = count(1)
-ANYBODY = {"create_organization", "accept_invitation", "my_deletions", "cancel_deletion"}
+ANYBODY = {
+    "create_organization", "accept_invitation", "my_deletions", "cancel_deletion",
+    "my_support", "begin_support",  # of Flow's support
+}  # fmt: skip
 AGENTS = {
     "require_role", "leave_organization", "add_lead", "move_lead", "assign_lead", "note_lead", "inbox",
     "conversation_messages", "mark_read", "send_text", "send_template", "resolve_uncertain", "request_sync",
@@ -54,6 +57,7 @@ AGENTS = {
     "closed_tasks", "get_task",
     "list_templates", "template_prices", "greeting_report",
     "count_audience", "broadcast_report",
+    "trust_state",
 }  # fmt: skip
 ADMINS = {
     "rename_organization", "invite_member", "revoke_invitation", "set_member_role", "remove_member",
@@ -79,6 +83,7 @@ OWNERS = {
     "transfer_ownership", "set_spending_caps",
     "lift_suppression",
     "delete_organization", "organization_size",
+    "run_isolation_check", "grant_support_access", "revoke_support_access",
 }  # fmt: skip
 
 TENANT_KEYS = """

@@ -102,10 +102,26 @@ RULES = (
         "everything belongs to postgres",
         """
         select name from rel where relowner <> 'postgres'::regrole
-        union all select name from fn where proowner <> 'postgres'::regrole
+        union all select name from fn where proowner <> 'postgres'::regrole and (proname, proowner::regrole::text) not in
+          (('try_as_member', 'flow_probe'), ('try_as_anon', 'flow_probe_anon'))
         """,
         "grant create on schema private to authenticated; grant usage on schema private to authenticated;"
         " set local role authenticated; create table private.zz (id int); reset role",
+    ),
+    Rule(
+        "whom the check of the separation plays is nobody, and has what people have and nothing else",
+        """
+        select rolname::text from pg_roles
+         where rolname ~ '^flow_' and (rolcanlogin or rolbypassrls or rolsuper or rolcreaterole or rolcreatedb or rolreplication or not rolinherit)
+        union all
+        select member::regrole || ' has ' || roleid::regrole from pg_auth_members
+         where member::regrole::text ~ '^flow_' and (member::regrole::text, roleid::regrole::text) not in
+           (('flow_probe', 'authenticated'), ('flow_probe_anon', 'anon'))
+        union all
+        select r.rolname || ' owns ' || fn.name from pg_roles r join fn on fn.proowner = r.oid
+         where r.rolname ~ '^flow_' and fn.proname not in ('try_as_member', 'try_as_anon')
+        """,
+        "alter role flow_probe login",
     ),
     # Comments
     Rule(
@@ -254,6 +270,12 @@ RULES = (
         """,
         'create policy "Members can delete" on public.leads for delete to authenticated'
         " using (org_id in (select private.my_org_ids()))",
+    ),
+    Rule(
+        "a policy that lets write asks for a role: who may only look has none",
+        r"select name from pol where polcmd <> 'r' and expression ~ 'my_org_ids\(\)'",
+        'create policy "Members can delete" on public.leads for delete to authenticated'
+        " using (org_id = any (array(select private.my_org_ids())))",
     ),
     Rule(
         "a policy makes no bare auth call",

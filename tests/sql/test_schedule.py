@@ -301,4 +301,4 @@ def test_clean_up_rolls_partitions_and_forgets_what_nobody_claimed(business, db)
 def test_schedule_is_registered_once_under_its_names(db):
     names = [n for (n,) in db.rows("select jobname from cron.job where jobname like 'flow-%%' order by 1")]
 
-    assert names == ["flow-clean-up", "flow-duplicates", "flow-leads", "flow-sweep"]
+    assert names == ["flow-clean-up", "flow-duplicates", "flow-isolation", "flow-leads", "flow-sweep"]

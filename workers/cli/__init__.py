@@ -37,6 +37,7 @@ COMMANDS = {
     "ledger": "ledger",
     "wallet": "wallet",
     "broadcast": "broadcast",
+    "support": "support",
 }
 
 

@@ -15,7 +15,7 @@ LATE = timedelta(minutes=10)
 
 def findings(database: Database) -> Iterator[Finding]:
     """Look at each; a database older than this release is told of where the migrations are looked at."""
-    for look in (_whatsapp, _ledger, _indiamart, _deletions):
+    for look in (_whatsapp, _ledger, _indiamart, _deletions, _isolation):
         try:
             yield from look(database)
         except FlowError:
@@ -94,3 +94,23 @@ def _deletions(database: Database) -> Iterator[Finding]:
         )
     else:
         yield Finding("ok", "No deletion is late")
+
+
+def _isolation(database: Database) -> Iterator[Finding]:
+    """Whether organizations are kept apart, as the nightly check tried it out."""
+    says = database.rpc("isolation_state")
+    if leaks := says.get("leaks"):
+        named = ", ".join(sorted({f"{leak['table']} ({leak['what']})" for leak in leaks}))
+        yield Finding(
+            "error",
+            f"Organizations are not kept apart: the last check came through at {named}",
+            "Look at the policies and grants of what is named: they differ from this release's.",
+        )
+    elif says.get("is_late"):
+        yield Finding(
+            "error",
+            "Whether organizations are kept apart was not checked for 48 hours",
+            "See that pg_cron runs `flow-isolation`, or press Check now on the Trust page.",
+        )
+    elif says.get("at"):
+        yield Finding("ok", "Organizations are kept apart: the last check found no way through")

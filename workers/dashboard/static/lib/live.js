@@ -30,7 +30,7 @@ const pause = () => (failures ? Math.min(1000 * 2 ** failures, 30_000) : hasReal
 
 async function ask() {
   clearTimeout(timer)
-  if (!org.value) return
+  if (!org.value || org.value.role === "support") return // listening writes down that somebody listens
   if (asking) { isWanted = true; return }
   asking = true
   const asked = org.value.id
@@ -60,7 +60,7 @@ effect(() => {
   hasRealtime = false
   if (channel) supabase.removeChannel(channel)
   channel = null
-  if (!id || !person.value) return
+  if (!id || !person.value || org.value.role === "support") return
   if (document.documentElement.dataset.realtime !== undefined) {
     channel = supabase.channel(`org:${id}`, { config: { private: true } })
       .on("broadcast", { event: "changes" }, ask)

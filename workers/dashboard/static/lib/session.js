@@ -9,7 +9,7 @@ export const supabase = createClient(supabaseUrl, publishableKey, {
 
 /** undefined: not known yet; null: nobody. */
 export const person = signal(undefined)
-/** [{id, name, role, time_zone}], undefined until they are known. */
+/** [{id, name, role, time_zone}], undefined until they are known; the role support: Flow's people, let in to look. */
 export const organizations = signal(undefined)
 const chosen = signal(localStorage.getItem("flow-org"))
 
@@ -31,7 +31,21 @@ export async function loadOrganizations() {
   const { data, error, status } = await supabase.from("memberships").select("role, organizations!memberships_org_id_fkey(id, name, time_zone, country)")
     .eq("user_id", person.value.id).order("created_at")
   if (error) throw fromPostgrest(error, status)
-  organizations.value = data.filter((row) => row.organizations).map(({ role, organizations: found }) => ({ role, ...found }))
+  const own = data.filter((row) => row.organizations).map(({ role, organizations: found }) => ({ role, ...found }))
+  organizations.value = [...(sessionStorage.getItem(VISITING) ? await visited(own) : []), ...own]
+}
+
+const VISITING = "flow-visiting"
+/** Somebody of Flow's support looks at an organization that let them in, in this tab. */
+export async function visit(id) {
+  sessionStorage.setItem(VISITING, "1")
+  await loadOrganizations()
+  chooseOrganization(id)
+}
+async function visited(own) {
+  const { data } = await supabase.rpc("my_support")
+  return (data ?? []).filter(({ org_id: id, is_begun: isBegun }) => isBegun && !own.some((one) => one.id === id))
+    .map(({ org_id: id, name, time_zone, country }) => ({ id, name, time_zone, country, role: "support" }))
 }
 
 let isLeaving = false

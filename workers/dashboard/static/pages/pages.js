@@ -12,6 +12,7 @@ const settings = () => import("./settings/page.js")
 export const pages = [
   { path: "/sign-in", load: () => import("./sign-in/page.js"), isAlone: true },
   { path: "/welcome", load: () => import("./welcome/page.js"), isAlone: true },
+  { path: "/support", load: () => import("./support/page.js"), isAlone: true },
   { path: "/inbox", load: inbox, name: "inbox", nav: { icon: "Inbox", isOnPhone: true } },
   { path: "/inbox/:id", load: inbox, isFull: true },
   { path: "/leads", load: () => import("./leads/page.js"), name: "leads", nav: { icon: "ClipboardList", isOnPhone: true } },
@@ -39,6 +40,7 @@ export const pages = [
   { path: "/settings", load: settings, name: "settings", nav: { icon: "Settings" } },
   { path: "/settings/indiamart/coverage", load: () => import("./indiamart-coverage/page.js"), isFull: true },
   { path: "/settings/:section", load: settings },
+  { path: "/trust", load: () => import("./trust/page.js"), name: "trust", nav: { icon: "ShieldCheck" } },
 ]
 
 export const HOME = "/inbox"

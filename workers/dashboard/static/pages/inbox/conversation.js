@@ -3,6 +3,7 @@ import { html, useEffect, useRef, useState } from "../../vendor/vendor.js"
 import { rows, rpc } from "../../lib/api.js"
 import { asProblem } from "../../lib/problems.js"
 import { refresh, useQuery } from "../../lib/queries.js"
+import { may } from "../../lib/session.js"
 import { Empty, Skeleton } from "../../ui/basics.js"
 import { cards, fetchCards, patch, titleOf } from "./cards.js"
 import { Composer } from "./composer.js"
@@ -69,7 +70,7 @@ function Open({ card, target }) {
   // What is new is marked once, before it counts as read; then it is read by who looks at it.
   const isReady = state.messages !== null && !state.isLoading
   useEffect(() => {
-    if (!isReady || !isVisible || state.hasNewer || !(card.unread_by_me || card.unread_count)) return
+    if (!may("agent") || !isReady || !isVisible || state.hasNewer || !(card.unread_by_me || card.unread_count)) return
     if (!isAtBottom && dividerId) return
     const inbound = state.messages.filter(({ direction }) => direction === "inbound")
     if (!dividerId && card.unread_by_me) setDividerId(inbound.at(-Math.min(card.unread_by_me, inbound.length))?.id ?? null)
@@ -83,7 +84,7 @@ function Open({ card, target }) {
   return html`<section class="conversation" aria-label=${t("conversationWith", { name })}>
       <${Header} card=${card} isPersonOpen=${isPersonOpen} onPerson=${() => setPersonOpen(!isPersonOpen)} />
       <${Stream} ...${{ thread, name, dividerId, target, isOpen }} onBottom=${setAtBottom} onReply=${(message) => keep(card.id, { answers: message.wamid, mode: "text" })} />
-      <${Composer} card=${card} contact=${contact.data} lead=${leads.data?.[0]} thread=${thread} />
+      ${may("agent") && html`<${Composer} card=${card} contact=${contact.data} lead=${leads.data?.[0]} thread=${thread} />`}
     </section>
     <aside class="person ${isPersonOpen ? "open" : ""}" aria-label=${t("person")}>
       <${Person} ...${{ card, contact, leads }} onClose=${() => setPersonOpen(false)} /></aside>

@@ -51,7 +51,7 @@ function Audit() {
     })
     return { items, next: items.length === PAGE ? items.at(-1).id : null }
   })
-  const nameOf = ({ actor, actor_role: role }) => members.data?.find(({ id }) => id === actor)?.name ?? t(actor ? "former" : `role_${role}`)
+  const nameOf = ({ actor, actor_role: role }) => members.data?.find(({ id }) => id === actor)?.name ?? t(actor && role !== "support" ? "former" : `role_${role}`)
   return html`<section class="card stack tight"><h3>${t("audit")}</h3><p class="soft">${t("auditText")}</p>
     ${log.problem ? html`<p class="danger">${log.problem.words}</p>` : log.isFresh ? html`<${Skeleton} lines=${6} height=${32} />`
       : !log.items.length ? html`<${Empty} icon="Shield" title=${t("noAudit")} />`
