@@ -68,6 +68,12 @@ begin
       return case tg_op when 'DELETE' then old else new end;
     end if;
   end if;
+  -- What is older than it may become goes (980_retaining.sql).
+  if tg_level = 'ROW' and tg_op = 'DELETE' and coalesce(current_setting('flow.retaining', true), '') <> '' then
+    if private.is_expired(tg_table_schema || '.' || tg_table_name, to_jsonb(old)) then
+      return old;
+    end if;
+  end if;
   raise sqlstate 'PT405' using
     message = format('%s.%s is append-only: %s is refused', tg_table_schema, tg_table_name, lower(tg_op)),
     detail = 'append_only',

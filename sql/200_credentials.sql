@@ -76,11 +76,11 @@ create table private.credential_reads (
   primary key (org_id, credential_id, purpose, at)
 );
 comment on table private.credential_reads is
-  'When a credential was opened, and what for: one row a minute for each purpose. Kept a year.';
+  'When a credential was opened, and what for: one row a minute for each purpose. Kept for as long as 979_retention.sql says.';
 comment on column private.credential_reads.org_id is 'The organization of the credential.';
 comment on column private.credential_reads.credential_id is 'The credential. No foreign key: the record outlives it.';
 comment on column private.credential_reads.purpose is
-  'The work that needed it, as its function calls it: dispatch, indiamart.';
+  'The work that needed it, as its function calls it: dispatch, indiamart, rotation (sealed anew with another key).';
 comment on column private.credential_reads.at is 'Start of the minute.';
 comment on column private.credential_reads.reads is
   'How often in that minute; at least: simultaneous readers do not wait for each other to be counted.';
@@ -411,14 +411,13 @@ begin
     end;
     v_removed := v_removed + 1;
   end loop;
-  delete from private.credential_reads r where r.at < now() - interval '1 year';
   perform private.retire_credential_keys();
   return v_removed;
 end;
 $$;
 comment on function private.sweep_credentials is
   'Blanks what was kept for long enough; removes revoked credentials (of one that another row still names, all but the '
-  'ids), reads older than a year, and keys that nothing needs; returns how many credentials went. Definer, for the schedule.';
+  'ids) and keys that nothing needs; returns how many credentials went. Definer, for the schedule.';
 
 create function worker.rotate_keys() returns jsonb
   language sql volatile security definer set search_path = ''
@@ -453,6 +452,7 @@ begin
                c.org_id, c.id, c.kind, private.unseal_credential(v_credential), v_key_id),
              key_id = v_key_id, updated_at = now()
        where c.org_id = v_credential.org_id and c.id = v_credential.id;
+      perform private.note_credential_read(v_credential.org_id, v_credential.id, 'rotation');
       v_rotated := v_rotated + 1;
     exception when sqlstate 'PT500' then
       update private.credentials c set broken_at = now(), updated_at = now()

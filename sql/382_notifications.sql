@@ -114,10 +114,3 @@ end;
 comment on function public.read_notifications is
   'Marks notifications of the person who asks as read, or with null all of them; those of others are left alone. Returns {read, unread}. Raises PT404.';
 grant execute on function private.my_notifications, public.my_notifications, private.read_notifications, public.read_notifications to authenticated;
-
-create function private.sweep_notifications() returns void
-  language sql volatile security definer set search_path = ''
-as $$
-  delete from public.notifications n where n.at < now() - interval '90 days'
-$$;
-comment on function private.sweep_notifications is 'Forgets what was told 90 days ago.';

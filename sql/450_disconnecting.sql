@@ -127,11 +127,10 @@ begin
       'Meta was not told within a day' || coalesce(': ' || v_cleanup.note, ''));
     v_count := v_count + 1;
   end loop;
-  delete from private.meta_cleanups c where c.finished_at < now() - interval '1 year';
   return v_count;
 end;
 $$;
-comment on function private.give_up_cleanups is 'Ends cleanups that did not succeed within a day; forgets those that ended a year ago.';
+comment on function private.give_up_cleanups is 'Ends cleanups that did not succeed within a day.';
 
 create function worker.claim_cleanups(batch int default 10, lease_seconds int default 120, org_id uuid default null) returns jsonb
   language plpgsql volatile security definer set search_path = ''

@@ -297,12 +297,10 @@ create function private.sweep_lead_work() returns void
   language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  delete from private.bulk_items i using public.bulk_actions b
-   where b.at < now() - interval '24 hours' and i.org_id = b.org_id and i.bulk_id = b.id;
   delete from public.saved_views v where v.owner_id is null and not v.is_shared;
 end;
 $$;
-comment on function private.sweep_lead_work is 'Forgets how leads were before changes that can not be taken back any more, and the own views of people who left.';
+comment on function private.sweep_lead_work is 'Forgets the own views of people who left.';
 
 -- Everything around one lead ---------------------------------------------------------------------------------------------
 

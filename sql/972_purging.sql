@@ -24,13 +24,16 @@ comment on function private.is_purging is
   'True within a step of private.purge_step for this organization: the only one before whom append-only tables give way. Definer: reads a closed table.';
 
 create function private.is_due(deletion private.organization_deletions) returns boolean
-  language sql stable security definer set search_path = ''
+  language plpgsql stable security definer set search_path = ''
 as $$
-  -- What is still to be ended at Meta needs its sealed token; a cleanup that fails is given up after a day.
-  select (deletion).status in ('scheduled', 'purging') and (deletion).purge_at <= now()
+begin
+  -- What is still to be ended at Meta needs its sealed token; a cleanup that fails is given up after a day. A legal hold comes first.
+  return (deletion).status in ('scheduled', 'purging') and (deletion).purge_at <= now()
      and not exists (select from private.meta_cleanups c where c.org_id = (deletion).org_id and c.status = 'open')
+     and not exists (select from private.legal_holds h where h.org_id = (deletion).org_id and h.lifted_at is null);
+end;
 $$;
-comment on function private.is_due is 'Whether rows of a deletion may go: its time has come, and Meta has been told of the disconnect. Definer: reads a closed table.';
+comment on function private.is_due is 'Whether rows of a deletion may go: its time has come, Meta has been told of the disconnect, and no legal hold keeps them. Definer: reads a closed table.';
 
 create function private.purge_order() returns setof text
   language sql stable set search_path = ''
@@ -237,11 +240,15 @@ $$;
 comment on function worker.deletion_certificate is 'How a deletion stands, for whoever knows its id: {status, requested_at, purge_at, certificate}; null when there is none. Names nobody.';
 
 create function worker.late_deletions() returns jsonb
-  language sql stable security definer set search_path = ''
+  language plpgsql stable security definer set search_path = ''
 as $$
-  select coalesce(jsonb_agg(jsonb_build_object('deletion_id', d.id, 'requested_at', d.requested_at, 'status', d.status) order by d.requested_at), '[]')
-    from private.organization_deletions d
-   where d.status in ('scheduled', 'purging') and d.requested_at < now() - interval '25 days'
+begin
+  return (
+    select coalesce(jsonb_agg(jsonb_build_object('deletion_id', d.id, 'requested_at', d.requested_at, 'status', d.status) order by d.requested_at), '[]')
+      from private.organization_deletions d
+     where d.status in ('scheduled', 'purging') and d.requested_at < now() - interval '25 days'
+       and not exists (select from private.legal_holds h where h.org_id = d.org_id and h.lifted_at is null));
+end;
 $$;
-comment on function worker.late_deletions is 'Deletions that are 25 days old and not done: five days before what is promised is broken.';
+comment on function worker.late_deletions is 'Deletions that are 25 days old and not done, though no legal hold keeps them: five days before what is promised is broken.';
 grant execute on function worker.purge_step, worker.files_purged, worker.deletion_certificate, worker.late_deletions to service_role;

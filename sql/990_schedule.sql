@@ -8,7 +8,7 @@ comment on table private.wakeups is 'One row a job: when it was last asked to ru
 comment on column private.wakeups.job is 'The job: /jobs/<name>.';
 comment on column private.wakeups.asked_at is 'The last wake-up.';
 alter table private.wakeups enable row level security;
-insert into private.wakeups (job) values ('dispatch'), ('indiamart'), ('templates'), ('media'), ('health'), ('cleanup'), ('reconcile'), ('imports'), ('sheets'), ('purge');
+insert into private.wakeups (job) values ('dispatch'), ('indiamart'), ('templates'), ('media'), ('health'), ('cleanup'), ('reconcile'), ('imports'), ('sheets'), ('purge'), ('retention');
 
 create function private.set_secret(name text, secret text, description text) returns void
   language plpgsql volatile security definer set search_path = ''
@@ -182,29 +182,16 @@ create function private.clean_up() returns void
   language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  perform private.roll_webhook_events();
   perform private.give_up_cleanups();
   perform private.clean_signups();
   perform private.sweep_credentials();
   perform private.renew_media();
   perform private.clean_imports();
-  perform private.clean_merges();
-  delete from private.signals s where s.created_at < now() - interval '2 days';
   perform private.sweep_lead_work();
-  perform private.sweep_notifications();
-  delete from private.tier_uses u where u.at < now() - interval '1 day';
-  perform private.sweep_changes();
-  delete from private.parked_updates p where p.created_at < now() - interval '30 days';
-  delete from private.dead_letters d where d.created_at < now() - interval '30 days';      -- their events are gone
-  perform private.forget_form_senders();
   perform private.note_expired_support();
-  delete from private.template_writes w where w.begun_at < now() - interval '31 days';
-  if to_regclass('cron.job_run_details') is not null then
-    execute 'delete from cron.job_run_details where end_time < now() - interval ''7 days''';
-  end if;
 end;
 $$;
-comment on function private.clean_up is 'Hourly: makes and drops the partitions of stored events; removes revoked credentials, parked updates that nobody claimed and cron''s own history.';
+comment on function private.clean_up is 'Hourly: ends what nobody finished, and removes revoked credentials. What goes by age, private.retain removes.';
 
 create function worker.ping() returns void
   language sql stable security definer set search_path = ''
@@ -237,6 +224,7 @@ begin
     perform cron.schedule('flow-leads', '2 seconds', 'select private.tend_leads()');
     perform cron.schedule('flow-duplicates', '5 seconds', 'select private.find_duplicates()');
     perform cron.schedule('flow-clean-up', '7 * * * *', 'select private.clean_up()');
+    perform cron.schedule('flow-retention', '5 seconds', 'select private.retain()');
   end if;
 end;
 $$;

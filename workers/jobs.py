@@ -48,6 +48,7 @@ JOBS: dict[str, Job] = {
     "media": _from("workers.media.job", "run"),
     "purge": _from("workers.rights.purging", "run"),
     "reconcile": _from("workers.meta.analytics", "run"),
+    "retention": _from("workers.rights.retention", "run"),
     "sheets": _from("workers.sheets.polling", "run"),
     "sweep": _sweep,
     "templates": _from("workers.meta.templates", "run"),

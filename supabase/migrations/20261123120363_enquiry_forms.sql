@@ -291,11 +291,3 @@ comment on function worker.submit_form is
   'Takes what somebody sent with a form: visit is the id of the page they were shown (sent twice it is one lead), sender_hash the keyed hash of their network, lead as private.read_lead takes it, with consent: true when they agreed to messages. '
   'is_spam: only counted. Returns {accepted, too_many: more than 20 in an hour from that network}. Raises PT404 form_closed, PT422. Definer: service_role holds no tables.';
 grant execute on function worker.submit_form(text, text, text, jsonb, boolean) to service_role;
-
-create function private.forget_form_senders() returns void
-  language sql volatile security definer set search_path = ''
-as $$
-  delete from private.form_senders s where s.hour < now() - interval '1 day';
-  delete from private.api_requests q where q.at < now() - interval '7 days';
-$$;
-comment on function private.forget_form_senders is 'Forgets which networks sent forms a day ago, and what was answered to programs a week ago. For the schedule.';

@@ -306,7 +306,6 @@ as $$
 declare
   v_signup record;
 begin
-  delete from public.whatsapp_signups s where s.status = 'begun' and s.state_expires_at < now() - interval '1 day';
   update public.whatsapp_signups s set finished_at = now()      -- Meta hands contacts and history out for a day only
    where s.status = 'connected' and s.finished_at is null and s.updated_at < now() - interval '1 day';
   for v_signup in
@@ -318,4 +317,4 @@ begin
 end;
 $$;
 comment on function private.clean_signups is
-  'Forgets windows that were never finished, and ends sign-ups that nobody continued for 14 days, with their tokens.';
+  'Ends sign-ups that nobody continued for 14 days, with their tokens.';

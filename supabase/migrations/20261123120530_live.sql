@@ -206,16 +206,6 @@ comment on function public.changes is
   'conversations}. Returns at once. Ask again within 9 minutes, or listening ends. Raises PT404.';
 grant execute on function private.changes, public.changes to authenticated;
 
-create function private.sweep_changes() returns void
-  language plpgsql volatile security definer set search_path = ''
-as $$
-begin
-  delete from private.changes c where c.at < now() - interval '1 hour';
-  delete from private.listeners l where l.until < now() - interval '1 hour';
-end;
-$$;
-comment on function private.sweep_changes is 'Removes changes older than an hour (no cursor reaches that far back) and listeners who went away.';
-
 -- Who may listen to the channel of an organization. Topics are compared as text: a cast would make one odd name an error for everybody.
 create function private.open_channel() returns void
   language plpgsql volatile set search_path = ''

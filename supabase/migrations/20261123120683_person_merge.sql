@@ -155,14 +155,6 @@ end;
 $$;
 comment on function private.forget_merges is 'No merge of this contact can be undone any more, and nothing of who was merged is kept: for erasure.';
 
-create function private.clean_merges() returns void
-  language sql volatile security definer set search_path = ''
-as $$
-  delete from private.contact_merge_changes h using public.contact_merges m
-   where (h.org_id, h.merge_id) = (m.org_id, m.id) and m.merged_at < now() - interval '30 days'
-$$;
-comment on function private.clean_merges is 'Hourly: after 30 days a merge cannot be undone, and what it changed is forgotten.';
-
 create function private.row_images(org_id uuid, contact_ids uuid[]) returns setof private.row_image
   language plpgsql stable security definer set search_path = ''
 as $$

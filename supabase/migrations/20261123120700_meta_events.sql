@@ -77,6 +77,7 @@ begin
      where i.inhparent = format('private.%I', parent)::regclass and c.relname ~ '_[0-9]{8}$'
        and to_date(right(c.relname, 8), 'YYYYMMDD') < current_date - keep_days
   loop
+    perform private.keep_held_events(parent, v_name);
     execute format('drop table private.%I', v_name);
     v_log := v_log || ('-' || v_name);
   end loop;

@@ -273,12 +273,8 @@ begin
    where i.status = 'read' and i.created_at < now() - interval '7 days';
   update public.lead_imports i set reading = i.reading - 'preview'
    where i.finished_at < now() - interval '30 days' and i.reading ? 'preview';
-  -- Dry runs' rows of passes that are over; and all rows once nothing can be undone any more but their errors can have been fetched.
-  delete from private.lead_import_rows r using public.lead_imports i
-   where (i.org_id, i.id) = (r.org_id, r.import_id)
-     and (r.pass < i.pass or i.finished_at < now() - interval '30 days' and i.status in ('done', 'failed', 'cancelled', 'undone'));
 end;
 $$;
-comment on function private.clean_imports is 'Hourly: ends uploads that broke off and imports that nobody confirmed; drops the rows of dry runs, and previews and all rows after 30 days (they hold cells as given).';
+comment on function private.clean_imports is 'Hourly: ends uploads that broke off and imports that nobody confirmed; drops previews after 30 days (they hold cells as given).';
 grant execute on function worker.import_uploaded, worker.drop_import, worker.claim_import, worker.record_import_reading, worker.record_import_rows,
   worker.finish_import, worker.undo_import_rows, worker.import_files_to_remove, worker.import_files_removed to service_role;

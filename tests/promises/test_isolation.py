@@ -58,6 +58,7 @@ AGENTS = {
     "list_templates", "template_prices", "greeting_report",
     "count_audience", "broadcast_report",
     "trust_state",
+    "list_consent_events",
 }  # fmt: skip
 ADMINS = {
     "rename_organization", "invite_member", "revoke_invitation", "set_member_role", "remove_member",
@@ -78,12 +79,14 @@ ADMINS = {
     "save_holiday", "save_assignment_group", "delete_assignment_group", "save_assignment_rule", "delete_assignment_rule", "order_assignment_rules",
     "assignment_dry_run", "apply_assignment_rules", "save_source_cost", "delete_source_cost",
     "event_trace", "replay_event",
+    "retention",
 }  # fmt: skip
 OWNERS = {
     "transfer_ownership", "set_spending_caps",
     "lift_suppression",
     "delete_organization", "organization_size",
     "run_isolation_check", "grant_support_access", "revoke_support_access",
+    "retention_preview", "set_retention", "start_legal_hold", "lift_legal_hold", "list_credential_reads", "credential_summary",
 }  # fmt: skip
 
 TENANT_KEYS = """

@@ -12,6 +12,7 @@ from tests.sql.planted_imports import plant_imports
 from tests.sql.planted_intake import plant_intake, plant_sheet
 from tests.sql.planted_outreach import plant_outreach
 from tests.sql.planted_people import plant_people
+from tests.sql.planted_retention import plant_retention
 from tests.sql.planted_tasks import plant_tasks
 from tests.sql.planted_trust import plant_trust
 from tests.sql.planted_work import plant_work
@@ -220,6 +221,7 @@ def plant(db: Database, org_id: UUID, member_id: UUID, number: int) -> Planted:
     plant_coverage(db, org_id, ids)
     plant_trust(db, org_id, member_id)
     ids |= plant_people(db, org_id, member_id, ids)
+    ids |= plant_retention(db, org_id, member_id, ids)
     marks = {str(value) for name, value in ids.items() if name not in NUMBERS_OF_OURS}
     marks |= {token, key, buyer, phone}
     return Planted(org_id, ids, marks)

@@ -11,6 +11,7 @@ import pytest
 
 from tests.business import Business, call
 from tests.database import Database, Person
+from tests.sql.retaining import retain
 
 Row = dict[str, Any]
 COLUMNS = {"columns": {"0": "name", "1": "phone", "2": "city"}}
@@ -579,6 +580,7 @@ def test_what_nobody_confirms_ends_and_rows_as_given_are_not_kept_for_ever(
     )
 
     db.execute("select private.clean_imports()")
+    retain(db, "undo")
 
     assert [imports.status(one)["status"] for one in (forgotten, broken_off)] == ["cancelled", "failed"]
     assert (

@@ -11,6 +11,7 @@ import pytest
 
 from tests.business import Business, text
 from tests.database import Database, Person
+from tests.sql.retaining import retain
 
 Json = dict[str, Any]
 Lead = Callable[..., str]
@@ -583,7 +584,7 @@ def test_undo_ends_after_a_day(db: Database, acme: UUID, agent: Person, three: l
         db.execute(
             "update public.bulk_actions set at = at - interval '24 hours 1 second' where org_id = %s", [acme]
         )
-        db.execute("select private.sweep_lead_work()")
+        retain(db, "day")
         assert db.rows("select 1 from private.bulk_items where org_id = %s", acme) == []
 
     assert (

@@ -11,6 +11,7 @@ import pytest
 
 from tests.business import Business, text
 from tests.database import Database, Person
+from tests.sql.retaining import retain
 
 BUYERS = [f"9198100000{n:02}" for n in range(20)]
 REALTIME = """
@@ -146,7 +147,7 @@ def test_changes_are_kept_for_an_hour(busy: Business, screen: Screen) -> None:
         "update private.changes set at = at - interval '61 minutes' where org_id = %s", [busy.org_id]
     )
     busy.hear(text(f"wamid.{uuid4()}", sender=BUYERS[1]))
-    busy.db.execute("select private.sweep_changes()")
+    retain(busy.db, "feed")
 
     assert len(screen.ask()["changes"]) == 1
 

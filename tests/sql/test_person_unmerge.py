@@ -6,6 +6,7 @@ import pytest
 
 from tests.business import Business, call, text
 from tests.sql.merging import ASHA, ASHA_2, ask, everything, lead, merge, owner, people, refused, undo
+from tests.sql.retaining import retain
 
 
 @pytest.fixture
@@ -166,7 +167,7 @@ def test_member_sees_who_was_merged_and_why_it_cannot_be_undone(
     assert (seen["merge_id"], seen["name"], seen["obstacle"]) == (merged["merge_id"], "A. Verma", None)
 
     aged(business, *asha)
-    business.db.execute("select private.clean_merges()")
+    retain(business.db, "undo")
     (seen,) = ask(business.db, owner(business), "list_merges", org_id=business.org_id, contact_id=asha[0])[
         "items"
     ]

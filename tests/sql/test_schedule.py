@@ -6,6 +6,7 @@ import pytest
 from psycopg import Rollback
 
 from tests.business import call, post, text
+from tests.sql.retaining import retain
 
 ASHA = "+919810000011"
 QUEUED = "select url, headers from net.http_request_queue where url like '%%/jobs/%%' order by id"
@@ -221,7 +222,7 @@ def test_nobody_in_the_api_can_configure_wake_or_sweep_behind_the_workers(db, pe
     for become in (db.as_anon, db.as_service, lambda: db.as_person(person())):
         become()
         for statement in ("select private.configure('https://x.test', 'a-secret-of-24-characters-or-more')",
-                          "select private.wake('dispatch')", "select private.sweep()", "select private.clean_up()"):  # fmt: skip
+                          "select private.wake('dispatch')", "select private.sweep()", "select private.clean_up()", "select private.retain()"):  # fmt: skip
             assert db.refusal(statement).sqlstate == "42501"
         db.as_operator()
 
@@ -285,14 +286,14 @@ def test_partitions_are_as_closed_as_their_table(db):
             )
 
 
-def test_clean_up_rolls_partitions_and_forgets_what_nobody_claimed(business, db):
+def test_clearing_out_rolls_partitions_and_forgets_what_nobody_claimed(business, db):
     for days, wamid in ((31, "wamid.old"), (29, "wamid.young")):
         db.execute(
             "insert into private.parked_updates (org_id, wamid, digest, kind, item, created_at)"
             " values (%s, %s, 'x', 'status', '{}', now() - make_interval(days => %s))", [business.org_id, wamid, days],
         )  # fmt: skip
 
-    db.execute("select private.clean_up()")
+    retain(db, "webhooks", "dead_letters")
 
     assert [row["wamid"] for row in business.table("private.parked_updates")] == ["wamid.young"]
     assert len(partitions(db)) >= 8
@@ -301,4 +302,11 @@ def test_clean_up_rolls_partitions_and_forgets_what_nobody_claimed(business, db)
 def test_schedule_is_registered_once_under_its_names(db):
     names = [n for (n,) in db.rows("select jobname from cron.job where jobname like 'flow-%%' order by 1")]
 
-    assert names == ["flow-clean-up", "flow-duplicates", "flow-isolation", "flow-leads", "flow-sweep"]
+    assert names == [
+        "flow-clean-up",
+        "flow-duplicates",
+        "flow-isolation",
+        "flow-leads",
+        "flow-retention",
+        "flow-sweep",
+    ]

@@ -9,6 +9,7 @@ import pytest
 
 from tests.business import call
 from tests.database import Database, Person, Refusal
+from tests.sql.retaining import retain
 
 WABA, PHONE = "880300000000001", "770400000000001"
 FINISH = {"event": "FINISH", "waba_id": WABA, "phone_number_id": PHONE}
@@ -198,6 +199,7 @@ def test_attempts_that_nobody_continues_are_ended_with_their_tokens(
     )
 
     db.execute("select private.clean_signups()")
+    retain(db, "day")
 
     assert [row["status"] for row in attempts(db, shop)] == ["failed"]
     assert live(db, shop) == 0

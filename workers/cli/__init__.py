@@ -38,6 +38,7 @@ COMMANDS = {
     "wallet": "wallet",
     "broadcast": "broadcast",
     "support": "support",
+    "retention": "retention",
 }
 
 

@@ -15,7 +15,7 @@ LATE = timedelta(minutes=10)
 
 def findings(database: Database) -> Iterator[Finding]:
     """Look at each; a database older than this release is told of where the migrations are looked at."""
-    for look in (_whatsapp, _ledger, _indiamart, _deletions, _isolation):
+    for look in (_whatsapp, _ledger, _indiamart, _deletions, _isolation, _retention):
         try:
             yield from look(database)
         except FlowError:
@@ -114,3 +114,18 @@ def _isolation(database: Database) -> Iterator[Finding]:
         )
     elif says.get("at"):
         yield Finding("ok", "Organizations are kept apart: the last check found no way through")
+
+
+def _retention(database: Database) -> Iterator[Finding]:
+    """Whether what is too old goes, every night."""
+    found = database.rpc("retention_problems").get("problems") or []
+    for one in found:
+        what = f"no run for 48 hours (last: {one['last_at'] or 'never'})" if one["is_late"] else one["error"]
+        yield Finding(
+            "error" if one["is_late"] else "warning",
+            f"Clearing out of {one['class']}: {what}",
+            "See that pg_cron runs `flow-retention` and wakes the job `retention`;"
+            " or have a scheduler POST /jobs/retention.",
+        )
+    if not found:
+        yield Finding("ok", "What is too old is cleared out every night")

@@ -52,10 +52,10 @@ export function Standing({ file, kind, thread }) {
     thread.set({ files: { ...thread.state.value.files, [`m${file.message_id}`]: { ...file, status: "pending" } } })
     setTimeout(() => thread.files(thread.state.value.messages.filter(({ id }) => id === file.message_id)), 1500)
   }
-  const isLost = ["expired", "gone"].includes(file.error_slug)
-  return html`<div class="file-state bad"><${Icon} name="CircleAlert" /><span>${t(isLost ? "fileGone" : "fileFailed")}</span>
-    ${!isLost && file.error && html`<span class="soft small wrap">${file.error}</span>`}
-    ${!isLost && file.direction === "inbound" && html`<${Button} kind="quiet" icon="RefreshCw" onClick=${again}>${t("tryAgain")}<//>`}</div>`
+  const lost = { expired: "fileGone", gone: "fileGone", removed_by_age: "fileOld" }[file.error_slug]
+  return html`<div class="file-state bad"><${Icon} name="CircleAlert" /><span>${t(lost ?? "fileFailed")}</span>
+    ${!lost && file.error && html`<span class="soft small wrap">${file.error}</span>`}
+    ${!lost && file.direction === "inbound" && html`<${Button} kind="quiet" icon="RefreshCw" onClick=${again}>${t("tryAgain")}<//>`}</div>`
 }
 
 const time = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`

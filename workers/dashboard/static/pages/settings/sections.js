@@ -13,5 +13,8 @@ export const sections = [
   { key: "forms", icon: "ClipboardList", load: () => import("./forms.js") },
   { key: "keys", icon: "KeyRound", load: () => import("./keys.js"), needs: "admin" },
   { key: "log", icon: "Workflow", load: () => import("./log.js") },
+  { key: "consent", icon: "UserCheck", load: () => import("./consent.js") },
+  { key: "retention", icon: "Archive", load: () => import("./retention.js"), needs: "admin" },
+  { key: "access", icon: "Eye", load: () => import("./access.js"), needs: "owner" },
   { key: "privacy", icon: "ShieldCheck", load: () => import("./privacy.js"), needs: "admin" },
 ]
