@@ -8,7 +8,7 @@ comment on table private.wakeups is 'One row a job: when it was last asked to ru
 comment on column private.wakeups.job is 'The job: /jobs/<name>.';
 comment on column private.wakeups.asked_at is 'The last wake-up.';
 alter table private.wakeups enable row level security;
-insert into private.wakeups (job) values ('dispatch'), ('indiamart'), ('templates'), ('media'), ('health'), ('cleanup'), ('reconcile'), ('imports'), ('sheets'), ('purge'), ('retention');
+insert into private.wakeups (job) values ('dispatch'), ('indiamart'), ('templates'), ('media'), ('health'), ('cleanup'), ('reconcile'), ('imports'), ('sheets'), ('purge'), ('retention'), ('exports');
 
 create function private.set_secret(name text, secret text, description text) returns void
   language plpgsql volatile security definer set search_path = ''
@@ -154,6 +154,7 @@ begin
   perform private.wake_health();
   perform private.wake_reconciliation();
   perform private.wake_imports();
+  perform private.wake_exports();
   return jsonb_build_object('settled', v_settled, 'late', v_late);
 end;
 $$;

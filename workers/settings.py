@@ -98,6 +98,7 @@ class Settings(BaseSettings):
     flow_trusted_proxies: int = Field(0, ge=0, le=10)
     flow_realtime: bool = True
     flow_job_seconds: float = Field(20, gt=0, le=600)
+    flow_export_part_mb: int = Field(2000, ge=1)
     flow_send_concurrency: int = Field(40, ge=1, le=500)
     flow_uncertain_after_seconds: int = Field(900, ge=1)
     flow_database_url: SecretStr | None = Field(

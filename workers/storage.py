@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import IO
 from urllib.parse import quote
 
@@ -32,7 +33,8 @@ class Bucket:
 
     def __init__(self, http: httpx.Client, settings: Settings, name: str) -> None:
         self._http, self._name = http, name
-        self._url = f"{settings.supabase_url}/storage/v1/object"
+        self._root = f"{settings.supabase_url}/storage/v1"
+        self._url = f"{self._root}/object"
         key = settings.secret("supabase_secret_key")
         self._headers = {"apikey": key, "Authorization": f"Bearer {key}"}
 
@@ -67,6 +69,53 @@ class Bucket:
         except httpx.HTTPError as error:
             raise _unreachable() from error
         into.seek(0)
+
+    def put_stream(self, path: str, chunks: Iterator[bytes], mime_type: str) -> None:
+        """Store what is just being made under a name of its own; nobody can try that a second time."""
+        headers = {**self._headers, "Content-Type": mime_type, "Cache-Control": "private, no-store"}
+        try:
+            answer = self._http.post(self._at(path), content=chunks, headers=headers, timeout=_TIMEOUT)
+        except httpx.HTTPError as error:
+            raise _unreachable() from error
+        _check(answer)
+
+    @contextmanager
+    def stream(self, path: str) -> Iterator[Iterator[bytes]]:
+        """Open an object for reading it once; StorageRefused with `is_gone` when it is not there."""
+        try:
+            with self._http.stream("GET", self._at(path), headers=self._headers, timeout=_TIMEOUT) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    _check(answer)
+                yield answer.iter_bytes(_CHUNK)
+        except httpx.HTTPError as error:
+            raise _unreachable() from error
+
+    def read(self, path: str, first: int, last: int) -> bytes:
+        """Give the bytes of an object from one place to another, both included."""
+        headers = {**self._headers, "Range": f"bytes={first}-{last}"}
+        try:
+            answer = self._http.get(self._at(path), headers=headers, timeout=_TIMEOUT)
+        except httpx.HTTPError as error:
+            raise _unreachable() from error
+        _check(answer)
+        return (
+            answer.content
+            if answer.status_code == httpx.codes.PARTIAL_CONTENT
+            else answer.content[first : last + 1]
+        )
+
+    def link(self, path: str, seconds: int, name: str) -> str:
+        """Give an address that opens the object to anybody for some seconds, as a file of that name."""
+        try:
+            answer = self._http.post(
+                f"{self._url}/sign/{self._name}/{quote(path)}",
+                json={"expiresIn": seconds}, headers=self._headers, timeout=_TIMEOUT,
+            )  # fmt: skip
+        except httpx.HTTPError as error:
+            raise _unreachable() from error
+        _check(answer)
+        return f"{self._root}{answer.json()['signedURL']}&download={quote(name)}"
 
     def remove(self, paths: Sequence[str]) -> None:
         """Delete objects; one that is not there is no matter."""

@@ -80,6 +80,7 @@ ADMINS = {
     "assignment_dry_run", "apply_assignment_rules", "save_source_cost", "delete_source_cost",
     "event_trace", "replay_event",
     "retention",
+    "contact_data",
 }  # fmt: skip
 OWNERS = {
     "transfer_ownership", "set_spending_caps",
@@ -87,6 +88,7 @@ OWNERS = {
     "delete_organization", "organization_size",
     "run_isolation_check", "grant_support_access", "revoke_support_access",
     "retention_preview", "set_retention", "start_legal_hold", "lift_legal_hold", "list_credential_reads", "credential_summary",
+    "request_export", "list_exports", "cancel_export", "open_export",
 }  # fmt: skip
 
 TENANT_KEYS = """

@@ -6,11 +6,24 @@ each registers its actions on the one blueprint.
 
 from __future__ import annotations
 
-from workers.api import imports, indiamart, leads, media, sheets, signup, statements, templates, v1, whatsapp
+from workers.api import (
+    exports,
+    imports,
+    indiamart,
+    leads,
+    media,
+    sheets,
+    signup,
+    statements,
+    templates,
+    v1,
+    whatsapp,
+)
 from workers.api.asking import bp
 
 __all__ = [
     "bp",
+    "exports",
     "imports",
     "indiamart",
     "leads",

@@ -39,6 +39,8 @@ COMMANDS = {
     "broadcast": "broadcast",
     "support": "support",
     "retention": "retention",
+    "export": "export",
+    "import-archive": "export",
 }
 
 

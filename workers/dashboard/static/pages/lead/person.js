@@ -7,6 +7,7 @@ import { Button, Notice } from "../../ui/basics.js"
 import { undoMerge } from "../leads-duplicates/merging.js"
 import { useLeadChanges } from "../leads/changes.js"
 import { Editable } from "./editing.js"
+import { PersonData } from "./person-data.js"
 import { PERSON, t } from "./person-words.js"
 import { Points } from "./points.js"
 
@@ -46,6 +47,7 @@ export function Person({ lead, again }) {
     ${contact.username && html`<p class="small soft wrap">${t("username", { name: contact.username })}</p>`}
     ${query.data && missing.length > 0 && html`<details><summary>${t("addMore", { what: missing.map((field) => t(field)).join(", ") })}</summary><div class="stack tight">${missing.map(line)}</div></details>`}
     <${Merges} lead=${lead} again=${again} />
+    <${PersonData} contactId=${lead.contact_id} />
   </section>`
 }
 

@@ -16,5 +16,6 @@ export const sections = [
   { key: "consent", icon: "UserCheck", load: () => import("./consent.js") },
   { key: "retention", icon: "Archive", load: () => import("./retention.js"), needs: "admin" },
   { key: "access", icon: "Eye", load: () => import("./access.js"), needs: "owner" },
+  { key: "export", icon: "Download", load: () => import("./export.js"), needs: "owner" },
   { key: "privacy", icon: "ShieldCheck", load: () => import("./privacy.js"), needs: "admin" },
 ]
