@@ -105,6 +105,7 @@ declare
   v_conversation uuid;
   v_id bigint;
 begin
+  perform private.require_sending(enqueue_message.org_id, enqueue_message.origin);
   -- Contacts before lanes, as everywhere: somebody may be making this one and another one.
   perform from public.contacts c where c.org_id = enqueue_message.org_id and c.id = enqueue_message.contact_id for key share;
   if not found then

@@ -48,6 +48,7 @@ declare
   v_dead     uuid[] := '{}';
   v_account  record;
   v_wait     timestamptz;
+  v_halted   uuid[];
 begin
   perform private.expire_leases(uncertain_after_seconds);
   with numbers as materialized (
@@ -94,6 +95,7 @@ begin
   select array_agg(org_id), array_agg(conversation_id) into v_orgs, v_threads from leased where lease is not null;
 
   if v_orgs is not null then
+    v_halted := private.suspended(v_orgs);
     -- A second statement on purpose: it sees what other dispatchers committed before the lanes were locked (supabase.md §9).
     select bool_or(a.messaging_limit is not null),
            jsonb_agg(jsonb_build_object('org_id', k.org_id, 'conversation_id', k.conversation_id, 'message_id', m.id,
@@ -104,6 +106,9 @@ begin
                                                   'contact_id', c.contact_id) end,
              'refusal', case
                when m.id is null then null
+               when k.org_id = any (v_halted) and m.origin <> 'confirmation'
+                 then jsonb_build_object('status', case when m.origin in ('greeting', 'broadcast', 'sequence') then 'cancelled' else 'failed' end,
+                                         'words', 'The subscription is suspended: nothing is sent until it is settled')
                when m.kind <> 'template' and (c.window_expires_at is null or c.window_expires_at <= now())
                  then jsonb '{"status": "failed", "words": "The 24-hour window is closed: send a template instead"}'
                when p.opted_out_at is not null and (m.origin in ('greeting', 'broadcast', 'sequence') or t.category = 'MARKETING')

@@ -21,6 +21,9 @@ begin
   elsif v_number.status = 'paused' and coalesce(v_number.paused_until, 'infinity') > now() then
     kind := 'number';
     words := 'The number is paused' || coalesce(': ' || v_number.paused_reason, '');
+  elsif private.is_read_only((broadcast).org_id) then
+    kind := 'spending';
+    words := 'The subscription is suspended: nothing is sent until it is settled';
   else
     begin
       perform private.template_message((broadcast).org_id, v_account.id, (broadcast).template_name, (broadcast).language,

@@ -34,7 +34,8 @@ select t.name, 'purge', 'Data of the organization'
     'public.messaging_settings', 'public.note_mentions', 'public.notifications', 'public.pipeline_stages', 'public.pipelines',
     'public.quick_replies', 'public.saved_views', 'public.scheduled_messages', 'public.sequence_enrollments', 'public.sequence_steps',
     'public.sequences', 'public.sheet_sources', 'public.source_costs', 'public.spending_warnings', 'public.sync_runs', 'public.tags',
-    'public.tasks', 'public.usage_reconciliations', 'public.whatsapp_health', 'public.whatsapp_signups', 'public.working_hours']) t (name);
+    'public.tasks', 'public.usage_reconciliations', 'public.whatsapp_health', 'public.whatsapp_signups', 'public.working_hours',
+    'private.entitlement_overrides', 'public.billing_accounts']) t (name);
 
 insert into private.table_classes (table_name, class, why) values
   ('public.usage_ledger', 'anonymize', 'Books: what was charged, for eight financial years; messages are named by a pseudonym'),
@@ -48,6 +49,11 @@ insert into private.table_classes (table_name, class, why) values
   ('public.wallets', 'keep', 'Books: the prepaid balance'),
   ('public.wallet_entries', 'keep', 'Books: payments into and out of the balance'),
   ('public.billing_plans', 'keep', 'Books: the terms that prices were made by'),
+  ('public.subscriptions', 'keep', 'Books: what was subscribed to'),
+  ('public.payments', 'keep', 'Books: payments, for eight financial years; no card or account'),
+  ('public.refunds', 'keep', 'Books: refunds, for eight financial years'),
+  ('public.invoices', 'keep', 'Books: invoices and credit notes as they were issued, for eight financial years'),
+  ('private.billing_intents', 'anonymize', 'Books: links that payments came by; without who asked'),
   ('private.suppressions', 'keep', 'Keyed hashes of people who asked to be forgotten: so that nobody writes to them again');
 
 create table private.anonymized_columns (
@@ -71,6 +77,9 @@ insert into private.anonymized_columns (table_name, column_name, becomes) values
   ('public.audit_log', 'ip', 'null'),
   ('public.audit_log', 'request_id', 'null'),
   ('public.audit_log', 'details', $$'{}'$$),
+  ('private.billing_intents', 'requested_by', 'null'),
+  ('private.billing_intents', 'short_url', 'null'),
+  ('private.billing_intents', 'params', $$'{}'$$),
   ('public.whatsapp_accounts', 'waba_id', $$'0' || (('x' || substr(md5(id::text || $2), 1, 15))::bit(60)::bigint)::text$$),
   ('public.whatsapp_accounts', 'name', 'null'),
   ('public.whatsapp_accounts', 'meta_user_id', 'null'),

@@ -77,6 +77,7 @@ begin
   update public.api_keys k set revoked_at = now() where k.org_id = halt_organization.org_id and k.revoked_at is null;
   perform private.revoke_credential(c.org_id, c.id) from private.credentials c
    where c.org_id = halt_organization.org_id and c.revoked_at is null;
+  perform private.halt_billing(halt_organization.org_id);
   update public.organizations o set deleted_at = now() where o.id = halt_organization.org_id;
 end;
 $$;

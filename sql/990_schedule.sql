@@ -8,7 +8,7 @@ comment on table private.wakeups is 'One row a job: when it was last asked to ru
 comment on column private.wakeups.job is 'The job: /jobs/<name>.';
 comment on column private.wakeups.asked_at is 'The last wake-up.';
 alter table private.wakeups enable row level security;
-insert into private.wakeups (job) values ('dispatch'), ('indiamart'), ('templates'), ('media'), ('health'), ('cleanup'), ('reconcile'), ('imports'), ('sheets'), ('purge'), ('retention'), ('exports');
+insert into private.wakeups (job) values ('dispatch'), ('indiamart'), ('templates'), ('media'), ('health'), ('cleanup'), ('reconcile'), ('imports'), ('sheets'), ('purge'), ('retention'), ('exports'), ('billing');
 
 create function private.set_secret(name text, secret text, description text) returns void
   language plpgsql volatile security definer set search_path = ''
@@ -155,6 +155,7 @@ begin
   perform private.wake_reconciliation();
   perform private.wake_imports();
   perform private.wake_exports();
+  perform private.wake_billing();
   return jsonb_build_object('settled', v_settled, 'late', v_late);
 end;
 $$;
@@ -224,6 +225,7 @@ begin
     perform cron.schedule('flow-sweep', '2 seconds', 'select private.sweep()');
     perform cron.schedule('flow-leads', '2 seconds', 'select private.tend_leads()');
     perform cron.schedule('flow-duplicates', '5 seconds', 'select private.find_duplicates()');
+    perform cron.schedule('flow-billing', '17 * * * *', 'select private.tend_billing()');
     perform cron.schedule('flow-clean-up', '7 * * * *', 'select private.clean_up()');
     perform cron.schedule('flow-retention', '5 seconds', 'select private.retain()');
   end if;

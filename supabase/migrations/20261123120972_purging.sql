@@ -5,6 +5,7 @@ comment on column private.table_classes.is_done is 'Of the class anonymize: an e
 update private.table_classes c set is_done = d.is_done from (values
   ('public.usage_ledger', $$wamid like 'gone.%'$$),
   ('public.audit_log', $$actor is null and ip is null and request_id is null and details = '{}'$$),
+  ('private.billing_intents', $$requested_by is null and short_url is null and params = '{}'$$),
   ('public.whatsapp_accounts', $$waba_id like '0%' and name is null$$),
   ('public.whatsapp_numbers', $$phone_number_id like '0%' and display_phone is null$$)) d (table_name, is_done)
  where c.table_name = d.table_name;

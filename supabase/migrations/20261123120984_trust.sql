@@ -58,39 +58,23 @@ comment on function private.support_state is
   'The last ten times that support was let in: [{grant_id, reason, granted_by, granted_at, expires_at, ended_at, is_open, visits: [{name, began_at}]}]. Definer: members cannot see the profiles of support.';
 
 create function private.last_retention(org_id uuid) returns jsonb
-  language plpgsql stable security definer set search_path = ''
+  language sql stable security definer set search_path = ''
 as $$
-declare
-  v_last jsonb;
-begin
-  if to_regclass('private.retention_runs') is not null then
-    execute $q$
-      select jsonb_build_object('finished_at', max(r.finished_at), 'rows', coalesce(sum(r.rows) filter (where r.started_at > now() - interval '48 hours' and coalesce(r.mode, '') not like 'dry%'), 0),
-                                'failed', count(*) filter (where r.error is not null and r.started_at > now() - interval '48 hours'))
-        from private.retention_runs r where r.org_id is null or r.org_id = $1 $q$ into v_last using last_retention.org_id;
-  end if;
-  return v_last;
-end;
+  select jsonb_build_object('finished_at', max(r.finished_at) filter (where r.org_id is null), 'rows', coalesce(sum(r.rows) filter (where r.org_id is not null), 0),
+                            'failed', count(*) filter (where r.error is not null))
+    from private.retention_runs r
+   where r.mode = 'real' and (r.org_id is null or r.org_id = last_retention.org_id) and r.started_at > now() - interval '48 hours'
 $$;
 comment on function private.last_retention is
-  'How clearing out went lately: {finished_at: the last run, rows: gone in 48 hours, failed: runs of 48 hours}; null where nothing is cleared out. Definer: closed table.';
+  'How clearing out went in the last 48 hours: {finished_at: the last run, rows: of the organization that went, failed: runs}. Definer: a closed table.';
 
 create function private.last_export(org_id uuid) returns jsonb
-  language plpgsql stable security definer set search_path = ''
+  language sql stable security definer set search_path = ''
 as $$
-declare
-  v_table text := coalesce(to_regclass('public.organization_exports')::text, to_regclass('private.organization_exports')::text);
-  v_last  jsonb;
-begin
-  if v_table is not null then
-    execute format('select to_jsonb(x) from %s x where x.org_id = $1 order by to_jsonb(x) ->> ''requested_at'' desc nulls last limit 1', v_table) into v_last using last_export.org_id;
-    v_last := case when v_last is null then '{"count": 0}'
-                   else jsonb_build_object('count', 1, 'status', v_last ->> 'status', 'requested_at', v_last ->> 'requested_at', 'finished_at', v_last ->> 'finished_at') end;
-  end if;
-  return v_last;
-end;
+  select coalesce((select jsonb_build_object('count', 1, 'status', e.status, 'requested_at', e.requested_at, 'finished_at', e.finished_at)
+                     from private.organization_exports e where e.org_id = last_export.org_id order by e.requested_at desc limit 1), '{"count": 0}')
 $$;
-comment on function private.last_export is 'The organization''s last export: {count: 0 or 1, status, requested_at, finished_at}; null where there are no exports. Definer: a closed table.';
+comment on function private.last_export is 'The organization''s last export: {count: 0 or 1, status, requested_at, finished_at}. Definer: a closed table.';
 
 create function private.address_state() returns text
   language sql stable security definer set search_path = ''
@@ -135,5 +119,5 @@ end;
 comment on function public.trust_state is
   'How it stands with what Flow promises: {closed: {tables, protected, anon_grants}, isolation: {at, asked_by, took_ms, tables, with_rows, functions, attempts, leaks: how many, is_old: longer than 48 hours ago, found: which, for owners} or null, '
   'secrets: {key_version, key_since, sealed, broken, reads}, uses: [{purpose, kind, hint, reads, last_at}] for owners, else null, webhooks_last_at, support: [{grant_id, reason, granted_by, granted_at, expires_at, ended_at, is_open, visits: [{name, began_at}]}], '
-  'retention: {finished_at, rows, failed} or null, export: {count, status, requested_at, finished_at} or null, late_deletions, address: https, loopback or null}. For members. Raises PT404.';
+  'retention: {finished_at, rows, failed}, export: {count, status, requested_at, finished_at}, late_deletions, address: https, loopback or null}. For members. Raises PT404.';
 grant execute on function private.trust_state, public.trust_state to authenticated;

@@ -59,6 +59,7 @@ AGENTS = {
     "count_audience", "broadcast_report",
     "trust_state",
     "list_consent_events",
+    "entitlements",
 }  # fmt: skip
 ADMINS = {
     "rename_organization", "invite_member", "revoke_invitation", "set_member_role", "remove_member",
@@ -89,7 +90,17 @@ OWNERS = {
     "run_isolation_check", "grant_support_access", "revoke_support_access",
     "retention_preview", "set_retention", "start_legal_hold", "lift_legal_hold", "list_credential_reads", "credential_summary",
     "request_export", "list_exports", "cancel_export", "open_export",
+    "set_billing_account", "start_subscription", "change_plan", "preview_plan_change", "cancel_subscription", "pause_subscription", "resume_subscription", "top_up_wallet",
+    "pay_arrears", "billing_intent", "billing_state", "list_plans", "list_invoices", "get_invoice",
 }  # fmt: skip
+
+OWNERS_ONLY = {
+    "public.billing_accounts",
+    "public.subscriptions",
+    "public.payments",
+    "public.refunds",
+    "public.invoices",
+}
 
 TENANT_KEYS = """
     select k.conrelid::regclass::text, k.confrelid::regclass::text, k.conname,
@@ -193,7 +204,10 @@ def test_every_id_that_a_function_takes_is_planted(db: Database, scene: Scene) -
 
 @pytest.mark.parametrize(
     ("who", "hidden"),
-    [("owner", set()), ("agent", {"public.audit_log", "public.invitations", "public.api_keys"})],
+    [
+        ("owner", set()),
+        ("agent", {"public.audit_log", "public.invitations", "public.api_keys"} | OWNERS_ONLY),
+    ],
 )
 def test_P13_members_read_what_is_theirs(db: Database, scene: Scene, who: str, hidden: set[str]) -> None:
     tables = [t for t in relations(db, "public") if key_of(t) == "org_id" and t not in SHARED]

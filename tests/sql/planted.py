@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from tests.database import Database
+from tests.sql.planted_billing import plant_billing
 from tests.sql.planted_coverage import plant_coverage
 from tests.sql.planted_exports import plant_exports
 from tests.sql.planted_imports import plant_imports
@@ -224,6 +225,7 @@ def plant(db: Database, org_id: UUID, member_id: UUID, number: int) -> Planted:
     ids |= plant_people(db, org_id, member_id, ids)
     ids |= plant_retention(db, org_id, member_id, ids)
     ids |= plant_exports(db, org_id)
+    ids |= plant_billing(db, org_id)
     marks = {str(value) for name, value in ids.items() if name not in NUMBERS_OF_OURS}
     marks |= {token, key, buyer, phone}
     return Planted(org_id, ids, marks)

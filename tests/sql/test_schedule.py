@@ -303,6 +303,7 @@ def test_schedule_is_registered_once_under_its_names(db):
     names = [n for (n,) in db.rows("select jobname from cron.job where jobname like 'flow-%%' order by 1")]
 
     assert names == [
+        "flow-billing",
         "flow-clean-up",
         "flow-duplicates",
         "flow-isolation",

@@ -17,6 +17,7 @@ export function said(item, nameOf) {
   const who = item.actor ? nameOf(item.actor) ?? t("somebody") : t("flow")
   const about = item.title || item.name || t(item.lead_id ? "unnamed" : "gone")
   const title = t(item.kind, { who, title: item.kind === "lead_assigned" ? item.name || about : about, n: item.many })
+  if (item.kind.startsWith("billing_")) return { title, text: null }
   const text = item.kind === "lead_assigned" ? (item.name && item.title) || null
     : item.task_id ? [item.name, item.due_at && (item.kind === "task_due" ? moment(item.due_at) : t("due", { time: moment(item.due_at) }))].filter(Boolean).join(" · ")
     : [item.name, item.title].filter(Boolean).join(" · ")
