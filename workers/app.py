@@ -21,6 +21,7 @@ BODY_LIMIT = 1_048_576
 BLUEPRINTS: dict[str, tuple[str, ...]] = {
     "meta": ("workers.meta.webhook", "workers.meta.callbacks"),
     "indiamart": ("workers.indiamart.push",),
+    "billing": ("workers.billing.webhook",),
     "jobs": ("workers.jobs",),
     "api": ("workers.api", "workers.forms", "workers.rights"),
     "dashboard": ("workers.dashboard",),

@@ -40,6 +40,7 @@ def _from(module: str, name: str) -> Job:
 
 
 JOBS: dict[str, Job] = {
+    "billing": _from("workers.billing.job", "run"),
     "cleanup": _from("workers.meta.cleanup", "run"),
     "dispatch": _from("workers.dispatch", "run"),
     "exports": _from("workers.rights.exporting", "run"),

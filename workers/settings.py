@@ -28,13 +28,14 @@ from workers.errors import SettingsError
 
 __all__ = ["WEB_ADDRESSES", "WORKERS", "Settings", "SettingsError", "is_loopback"]
 
-WORKERS = ("meta", "indiamart", "jobs", "api", "dashboard")
+WORKERS = ("meta", "indiamart", "billing", "jobs", "api", "dashboard")
 """The parts of Flow that FLOW_WORKERS can switch on."""
 
 _DATABASE = ("supabase_url", "supabase_secret_key")
 NEEDS: Mapping[str, tuple[str, ...]] = {
     "meta": (*_DATABASE, "meta_app_secret", "meta_verify_token"),
     "indiamart": _DATABASE,
+    "billing": _DATABASE,
     "jobs": (*_DATABASE, "flow_job_secret"),
     "api": (*_DATABASE, "supabase_publishable_key", "flow_job_secret"),
     "dashboard": ("supabase_url", "supabase_publishable_key", "flow_public_url"),
@@ -51,6 +52,7 @@ WEB_ADDRESSES = (
     "google_drive_url",
     "google_token_url",
     "razorpay_url",
+    "stripe_url",
 )
 """Settings that hold an address of the web."""
 _SHORTEST_JOB_SECRET = 16
@@ -142,6 +144,15 @@ class Settings(BaseSettings):
     razorpay_webhook_secret: SecretStr | None = Field(
         None, description="give the secret of the webhook at Razorpay"
     )
+    razorpay_webhook_secret_previous: SecretStr | None = None
+
+    stripe_url: str = "https://api.stripe.com"
+    stripe_secret_key: SecretStr | None = Field(
+        None, description="copy it from Stripe's dashboard (Developers → API keys)"
+    )
+    stripe_webhook_secret: SecretStr | None = Field(
+        None, description="copy the signing secret of the endpoint at Stripe (whsec_…)"
+    )
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
@@ -179,6 +190,12 @@ class Settings(BaseSettings):
     def app_secrets(self) -> tuple[bytes, ...]:
         """The app secrets that Meta may sign with: the current one, and the previous while they change."""
         secrets = (self.meta_app_secret, self.meta_app_secret_previous)
+        return tuple(secret.get_secret_value().encode() for secret in secrets if secret)
+
+    @property
+    def razorpay_secrets(self) -> tuple[bytes, ...]:
+        """The secrets that Razorpay's webhooks may be signed with: the current one, and the previous."""
+        secrets = (self.razorpay_webhook_secret, self.razorpay_webhook_secret_previous)
         return tuple(secret.get_secret_value().encode() for secret in secrets if secret)
 
     @property

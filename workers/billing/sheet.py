@@ -25,6 +25,7 @@ from fpdf.fonts import TTFFont
 # It tells of every table that it leaves out of a font.
 logging.getLogger("fontTools").setLevel(logging.WARNING)
 
+Millimetres = float
 WIDTH: Final = 180.0
 """Millimetres between the margins."""
 

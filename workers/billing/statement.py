@@ -188,18 +188,18 @@ def _percent(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _money(amount: Decimal, currency: str, decimals: int) -> str:
+def money(amount: Decimal, currency: str, decimals: int) -> str:
     """Give an amount grouped as its readers group, with more decimals where it has more."""
     whole, _, part = format(abs(amount), "f").partition(".")
     part = part.rstrip("0").ljust(decimals, "0")
-    return f"{'−' if amount < 0 else ''}{_grouped(whole, currency)}.{part}"
+    return f"{'−' if amount < 0 else ''}{grouped(whole, currency)}.{part}"
 
 
 def _count(number: int, currency: str) -> str:
-    return f"{'−' if number < 0 else ''}{_grouped(str(abs(number)), currency)}"
+    return f"{'−' if number < 0 else ''}{grouped(str(abs(number)), currency)}"
 
 
-def _grouped(digits: str, currency: str) -> str:
+def grouped(digits: str, currency: str) -> str:
     if currency != "INR":
         return f"{int(digits):,}"
     head, tail = digits[:-3], digits[-3:]
@@ -382,15 +382,15 @@ def _summary(sheet: Sheet, usage: Usage) -> None:
     *totals, total = _totals(usage)
     sheet.heading(f"Total, in {unit}", followed_by=60)
     sheet.sums(
-        [(name, _money(amount, currency, decimals)) for name, amount, decimals in totals],
-        (total[0], f"{unit} {_money(total[1], currency, 2)}"),
+        [(name, money(amount, currency, decimals)) for name, amount, decimals in totals],
+        (total[0], f"{unit} {money(total[1], currency, 2)}"),
     )
     if usage.wallet:
         *moves, closing = _wallet(usage.wallet)
         sheet.heading(f"Wallet, in {unit}", followed_by=40)
         sheet.sums(
-            [(name, _money(amount, currency, 6)) for name, amount in moves],
-            (closing[0], f"{unit} {_money(closing[1], currency, 6)}"),
+            [(name, money(amount, currency, 6)) for name, amount in moves],
+            (closing[0], f"{unit} {money(closing[1], currency, 6)}"),
         )
         if usage.wallet.prepaid:
             sheet.note(_PREPAID)
@@ -421,10 +421,10 @@ def _kind(detail: Detail) -> str | Cell:
 
 def _rate(detail: Detail, currency: str) -> str:
     if detail.rate is not None:
-        return _money(detail.rate, currency, 4) + ("*" if detail.verified is False else "")
+        return money(detail.rate, currency, 4) + ("*" if detail.verified is False else "")
     return "by Meta" if detail.pricing_type == "regular" else _DASH
 
 
 def _figures(line: Line | Usage, currency: str) -> list[str]:
     amounts = (line.meta_cost, line.markup, line.billed)
-    return [_count(line.messages, currency), *(_money(amount, currency, 6) for amount in amounts)]
+    return [_count(line.messages, currency), *(money(amount, currency, 6) for amount in amounts)]

@@ -36,6 +36,8 @@ COMMANDS = {
     "rates": "rates",
     "ledger": "ledger",
     "wallet": "wallet",
+    "plans": "plans",
+    "billing": "billing",
     "broadcast": "broadcast",
     "support": "support",
     "retention": "retention",

@@ -161,7 +161,7 @@ class Stack:
         return made | {k: v for k, v in given.items() if k in made or k.startswith(SETTINGS)} | own
 
 
-SETTINGS = ("FLOW_", "META_", "INDIAMART_", "GOOGLE_", "RAZORPAY_", "SUPABASE_", "LOG_LEVEL")
+SETTINGS = ("FLOW_", "META_", "INDIAMART_", "GOOGLE_", "RAZORPAY_", "STRIPE_", "SUPABASE_", "LOG_LEVEL")
 
 
 def given_settings() -> dict[str, str]:

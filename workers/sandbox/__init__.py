@@ -1,4 +1,4 @@
-"""An imitation of Meta and IndiaMART for the local stack: it refuses what they refuse, and tells what it saw.
+"""An imitation of Meta, IndiaMART and Razorpay for the local stack: it refuses as they do, and tells all.
 
 `python -m workers.sandbox --port N [--state FILE]` serves on 127.0.0.1 only, sends to 127.0.0.1 only, and
 does not start beside a Supabase that is elsewhere. Production code never imports this package.
@@ -12,6 +12,8 @@ The outside world, at the addresses of `META_GRAPH_URL` and `INDIAMART_URL`:
       since the sandbox's start, at the India card
     /v26.0/oauth/access_token · debug_token
     /wservce/crm/crmListing/v2/
+    /v1/plans · customers · subscriptions (cancel, pause, resume, addons) · orders · payment_links · payments
+      · refunds · invoices; hosted pages at /razorpay/pay/{id of a subscription, an order or a link}
 
 The control API under `/_sandbox`, JSON in and out, unknown keys refused with 400; `models.py` has every key
 with its default, `client.py` a Python client:
@@ -62,6 +64,19 @@ with its default, `client.py` a Python client:
     GET  /indiamart/calls      ?since=EPOCH: {calls: [{at, key, start_time, end_time, code, leads, fault}]}
     POST /indiamart/faults     {kind, key?, count? | probability?, seed?, ms?, extra?}; GET lists, DELETE
       ends. Kinds: server_error, http_500, html_502, html_200, malformed, timeout, dropped, more_records
+
+    GET  /razorpay             {now, plans, customers, subscriptions, orders, payment_links, payments,
+      invoices, refunds, addons, calls, events: [{event, id, at, fate: sent|dropped|nowhere}]}
+    POST /razorpay/advance     {days?, seconds?}: the clock moves on, what falls due happens: {now, events}
+    POST /razorpay/charges     {outcome: success|failure, subscription_id?}: how charges end from now on
+    POST /razorpay/pay         {id, outcome? success|failure|abandon, method? upi|card|international_card|
+      emandate}: what somebody does on a hosted page
+    POST /razorpay/customer    {subscription_id, act: pause|resume|cancel}: in the UPI app
+    POST /razorpay/webhook     {event, payload?, account_id?, event_id?, secret?}: any event, signed
+    POST /razorpay/faults      {kind, key?, count? | probability?, seed?, ms?, copies?}; GET lists, DELETE
+      ends. Kinds of calls (key: "POST subscriptions", "POST payments/refund"): rate_limited, error_500,
+      html_502, dropped (not done), lost_answer (done; both close the connection after `ms`). Kinds of
+      webhooks (key: the event): duplicate (copies), delay (ms), shuffle (up to ms), forge (as well), drop
 
 A fault without count and probability happens once. Webhooks are tried again until they get 200, first after
 0.2 seconds, at most every 10.

@@ -26,6 +26,20 @@ DEFAULT_FLOW_INTERVAL = 360.0
 )
 @click.option("--indiamart-interval", envvar="SANDBOX_INDIAMART_INTERVAL", type=float)
 @click.option("--flow-interval", envvar="INDIAMART_MIN_INTERVAL_SECONDS", type=float, hidden=True)
+@click.option("--razorpay-key-id", envvar="RAZORPAY_KEY_ID", default=Config.razorpay_key_id)
+@click.option(
+    "--razorpay-key-secret",
+    envvar="RAZORPAY_KEY_SECRET",
+    default=Config.razorpay_key_secret,
+    show_default=False,
+)
+@click.option(
+    "--razorpay-webhook-secret",
+    envvar="RAZORPAY_WEBHOOK_SECRET",
+    default=Config.razorpay_webhook_secret,
+    show_default=False,
+)
+@click.option("--razorpay-webhook-url", envvar="SANDBOX_RAZORPAY_WEBHOOK_URL", help="…/webhooks/razorpay.")
 @click.option("--supabase-url", envvar="SUPABASE_URL", hidden=True)
 def main(
     port: int,
@@ -37,14 +51,30 @@ def main(
     public_url: str | None,
     indiamart_interval: float | None,
     flow_interval: float | None,
+    razorpay_key_id: str,
+    razorpay_key_secret: str,
+    razorpay_webhook_secret: str,
+    razorpay_webhook_url: str | None,
     supabase_url: str | None,
 ) -> None:
     """Serves until it is told to end."""
-    if not webhook_url and public_url and is_loopback(public_url):
-        webhook_url = public_url.rstrip("/") + "/webhooks/meta"
+    if public_url and is_loopback(public_url):
+        webhook_url = webhook_url or public_url.rstrip("/") + "/webhooks/meta"
+        razorpay_webhook_url = razorpay_webhook_url or public_url.rstrip("/") + "/webhooks/razorpay"
     if indiamart_interval is None:
         indiamart_interval = (flow_interval or DEFAULT_FLOW_INTERVAL) * 300 / DEFAULT_FLOW_INTERVAL
-    config = Config(app_id, app_secret, verify_token, webhook_url or None, indiamart_interval, state_file)
+    config = Config(
+        app_id,
+        app_secret,
+        verify_token,
+        webhook_url or None,
+        indiamart_interval,
+        state_file,
+        razorpay_key_id,
+        razorpay_key_secret,
+        razorpay_webhook_secret,
+        razorpay_webhook_url or None,
+    )
     try:
         require_loopback("SUPABASE_URL", supabase_url)
         app = create_sandbox(config)
@@ -68,6 +98,8 @@ def main(
         sandbox.webhooks.stop()
         with sandbox.meta.lock:
             sandbox.meta.save()
+        with sandbox.razorpay.state.lock:
+            sandbox.razorpay.state.save()
 
 
 if __name__ == "__main__":

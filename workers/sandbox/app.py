@@ -1,4 +1,4 @@
-"""The sandbox's Flask app: Meta's Graph API, IndiaMART's pull API and the control API."""
+"""The sandbox's Flask app: Meta's Graph API, IndiaMART's pull API, Razorpay's API and the control API."""
 
 import json
 from dataclasses import dataclass, field
@@ -12,6 +12,7 @@ from workers.sandbox.faults import Faults
 from workers.sandbox.graph_errors import GraphError
 from workers.sandbox.indiamart_state import IndiaMartState
 from workers.sandbox.models import IndiaMartFault, MetaFault
+from workers.sandbox.razorpay_events import Account
 from workers.sandbox.state import MetaState
 from workers.sandbox.webhooks import Webhooks
 from workers.settings import is_loopback
@@ -27,6 +28,10 @@ class Config:
     webhook_url: str | None = None
     indiamart_interval: float = 300.0
     state_file: Path | None = None
+    razorpay_key_id: str = "rzp_test_sandbox"
+    razorpay_key_secret: str = "sandbox-razorpay-secret"  # noqa: S105 (of nobody)
+    razorpay_webhook_secret: str = "sandbox-razorpay-webhooks"  # noqa: S105 (of nobody)
+    razorpay_webhook_url: str | None = None
 
 
 @dataclass
@@ -37,6 +42,7 @@ class Sandbox:
     meta: MetaState
     indiamart: IndiaMartState
     webhooks: Webhooks
+    razorpay: Account
     meta_faults: Faults[MetaFault] = field(default_factory=Faults)
     indiamart_faults: Faults[IndiaMartFault] = field(default_factory=Faults)
 
@@ -71,12 +77,17 @@ def create_sandbox(config: Config) -> Flask:
         media,
         meta,
         phone_app,
+        razorpay,
+        razorpay_control,
+        razorpay_mandates,
+        razorpay_pages,
         signup_window,
         template_calls,
         tokens,
     )
 
     require_loopback("SANDBOX_WEBHOOK_URL", config.webhook_url)
+    require_loopback("SANDBOX_RAZORPAY_WEBHOOK_URL", config.razorpay_webhook_url)
     state = MetaState(config.state_file)
     faults: Faults[MetaFault] = Faults()
 
@@ -90,9 +101,13 @@ def create_sandbox(config: Config) -> Flask:
     webhooks = Webhooks(config.app_secret, address, faults)
     keys_file = config.state_file.with_suffix(".keys") if config.state_file else None
     pulls = IndiaMartState(config.indiamart_interval, keys_file)
+    bills_file = config.state_file.with_suffix(".bills") if config.state_file else None
+    account = Account(
+        config.razorpay_webhook_secret, config.razorpay_webhook_url, webhooks.put_post, bills_file
+    )
     app = Flask(__name__, static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.extensions["sandbox"] = Sandbox(config, state, pulls, webhooks, faults)
+    app.extensions["sandbox"] = Sandbox(config, state, pulls, webhooks, account, faults)
     for blueprint in (
         control.bp,
         control_analytics.bp,
@@ -105,6 +120,10 @@ def create_sandbox(config: Config) -> Flask:
         media.control,
         meta.bp,
         phone_app.bp,
+        razorpay.bp,
+        razorpay_control.bp,
+        razorpay_mandates.bp,
+        razorpay_pages.bp,
         signup_window.bp,
         template_calls.bp,
         tokens.bp,

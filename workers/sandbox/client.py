@@ -227,9 +227,10 @@ class SandboxControl:
         return int(self._call("POST", "/meta/faults", {"kind": kind, **more})["id"])
 
     def clear_faults(self) -> None:
-        """Ends all faults, Meta's and IndiaMART's."""
+        """Ends all faults, Meta's, IndiaMART's and Razorpay's."""
         self._call("DELETE", "/meta/faults")
         self._call("DELETE", "/indiamart/faults")
+        self._call("DELETE", "/razorpay/faults")
 
     # IndiaMART
 
@@ -257,3 +258,35 @@ class SandboxControl:
     def indiamart_fault(self, kind: str, **more: object) -> int:
         """Orders a fault of IndiaMART's; see `models.IndiaMartFault`."""
         return int(self._call("POST", "/indiamart/faults", {"kind": kind, **more})["id"])
+
+    # Razorpay
+
+    def razorpay(self) -> JsonObject:
+        """Tells all that Razorpay knows: its clock, entities by kind, calls and events."""
+        return self._call("GET", "/razorpay")
+
+    def advance_razorpay(self, days: float = 0, seconds: float = 0) -> list[str]:
+        """Moves Razorpay's clock on; gives the names of the events of it."""
+        told = self._call("POST", "/razorpay/advance", {"days": days, "seconds": seconds})
+        return [str(event["event"]) for event in told["events"]]
+
+    def razorpay_charges(self, outcome: str, subscription_id: str = "") -> None:
+        """Says how charges end from now on: success or failure."""
+        self._call("POST", "/razorpay/charges", {"outcome": outcome, "subscription_id": subscription_id})
+
+    def pay(self, ident: str, outcome: str = "success", method: str = "upi") -> JsonObject:
+        """Does what somebody does on the page of a subscription, an order or a payment link."""
+        return self._call("POST", "/razorpay/pay", {"id": ident, "outcome": outcome, "method": method})
+
+    def customer_acts(self, subscription_id: str, act: str) -> JsonObject:
+        """Lets a customer pause, resume or cancel in their UPI app."""
+        return self._call("POST", "/razorpay/customer", {"subscription_id": subscription_id, "act": act})
+
+    def razorpay_event(self, event: str, payload: JsonObject, **more: object) -> str:
+        """Sends any event, signed; see `razorpay_models.Event`. Gives its id."""
+        given = {"event": event, "payload": payload, **more}
+        return str(self._call("POST", "/razorpay/webhook", given)["event_id"])
+
+    def razorpay_fault(self, kind: str, **more: object) -> int:
+        """Orders a fault of Razorpay's; see `razorpay_models.RazorpayFault`."""
+        return int(self._call("POST", "/razorpay/faults", {"kind": kind, **more})["id"])

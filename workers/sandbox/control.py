@@ -24,12 +24,13 @@ def ready() -> Response:
 def reset() -> Response:
     """Forgets everything; with `nonce`, the message ids made from now on can be foretold."""
     sandbox, given = the_sandbox(), json_body()
-    with sandbox.meta.lock, sandbox.indiamart.lock:
+    with sandbox.meta.lock, sandbox.indiamart.lock, sandbox.razorpay.state.lock:
         sandbox.webhooks.clear()
         sandbox.meta_faults.clear()
         sandbox.indiamart_faults.clear()
         sandbox.meta.reset()
         sandbox.indiamart.reset()
+        sandbox.razorpay.reset()
         if isinstance(given, dict) and given.get("nonce"):
             sandbox.meta.nonce = str(given["nonce"])
     return jsonify({"reset": True})

@@ -6,8 +6,9 @@ from threading import Lock
 from typing import Generic, TypeVar
 
 from workers.sandbox.models import IndiaMartFault, MetaFault
+from workers.sandbox.razorpay_models import RazorpayFault
 
-F = TypeVar("F", MetaFault, IndiaMartFault)
+F = TypeVar("F", MetaFault, IndiaMartFault, RazorpayFault)
 
 
 class Faults(Generic[F]):

@@ -51,6 +51,8 @@ class Post(Due):
     headers: dict[str, str]
     attempts: int = 0
     born: float = 0.0
+    timeout: float = 10.0
+    is_once: bool = False
 
 
 @dataclass
@@ -125,13 +127,25 @@ class Webhooks:
             self._order += 1
             self._push(Update(at, self._order, waba_id, field_name, value, target))
 
-    def put_post(self, url: str, body: bytes) -> None:
-        """Queues one unsigned POST, as IndiaMART pushes."""
+    def put_post(
+        self,
+        url: str,
+        body: bytes,
+        headers: dict[str, str] | None = None,
+        *,
+        wait: float = 0.0,
+        timeout: float = 10.0,
+        is_once: bool = False,
+    ) -> None:
+        """Queues one POST as it is: unsigned, as IndiaMART pushes, or with the headers of who signs it."""
         with self._changed:
             self._order += 1
             now = time.time()
-            headers = {"Content-Type": "application/json", "User-Agent": "IndiaMART-Push"}
-            self._push(Post(now, self._order, url, body, 1, headers, born=now))
+            sent = {"Content-Type": "application/json", "User-Agent": "IndiaMART-Push"} | (headers or {})
+            post = Post(
+                now + wait, self._order, url, body, 1, sent, born=now, timeout=timeout, is_once=is_once
+            )
+            self._push(post)
 
     def state(self) -> dict[str, object]:
         """Gives the counters, what waits and what is on its way."""
@@ -213,7 +227,9 @@ class Webhooks:
     @staticmethod
     def _attempt(client: httpx.Client, post: Post) -> str | None:
         try:
-            status = client.post(post.url, content=post.body, headers=post.headers).status_code
+            status = client.post(
+                post.url, content=post.body, headers=post.headers, timeout=post.timeout
+            ).status_code
         except httpx.HTTPError as exc:
             return type(exc).__name__
         return None if status == 200 else f"HTTP {status}"
@@ -226,7 +242,7 @@ class Webhooks:
         self.counters.failed_attempts += 1
         self.counters.last_problem = problem
         now = time.time()
-        if now - post.born < GIVE_UP_AFTER:
+        if now - post.born < GIVE_UP_AFTER and not post.is_once:
             post.at = now + min(FIRST_RETRY * 2.0**post.attempts, LAST_RETRY)
             post.attempts += 1
             self._push(post)
