@@ -147,6 +147,7 @@ begin
   if not found then
     raise sqlstate 'PT404' using message = 'There is no such contact.', detail = 'contact_unknown', hint = 'Reload the page.';
   end if;
+  perform private.refuse_erasing(hold_contact.org_id, array[hold_contact.contact_id]);
   return v_contact;
 end;
 $$;

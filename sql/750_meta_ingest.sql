@@ -197,7 +197,7 @@ begin
   v_total := cardinality(v_updates);
   -- A small set is planned once and for all (planning would cost more than running); a large one deserves a plan of its own.
   perform set_config('plan_cache_mode', case when v_total > 50 then 'force_custom_plan' else 'force_generic_plan' end, true);
-  v_updates := private.route_updates(v_updates);
+  v_updates := private.veil_erased(event_id, received_at, private.route_updates(v_updates));
 
   select array_agg(u) filter (where u.kind = 'message' and u.problem is null and u.number_status <> 'disconnected'),
          array_agg(u) filter (where u.kind = 'status' and u.problem is null),

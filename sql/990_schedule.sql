@@ -8,7 +8,7 @@ comment on table private.wakeups is 'One row a job: when it was last asked to ru
 comment on column private.wakeups.job is 'The job: /jobs/<name>.';
 comment on column private.wakeups.asked_at is 'The last wake-up.';
 alter table private.wakeups enable row level security;
-insert into private.wakeups (job) values ('dispatch'), ('indiamart'), ('templates'), ('media'), ('health'), ('cleanup'), ('reconcile'), ('imports'), ('sheets'), ('purge'), ('retention'), ('exports'), ('billing');
+insert into private.wakeups (job) values ('dispatch'), ('indiamart'), ('templates'), ('media'), ('health'), ('cleanup'), ('reconcile'), ('imports'), ('sheets'), ('purge'), ('retention'), ('exports'), ('billing'), ('erasures');
 
 create function private.set_secret(name text, secret text, description text) returns void
   language plpgsql volatile security definer set search_path = ''
@@ -148,6 +148,9 @@ begin
   end if;
   if exists (select from private.organization_deletions d where d.status in ('scheduled', 'purging') and d.purge_at <= now() and private.is_due(d)) then
     perform private.wake('purge', interval '5 seconds');
+  end if;
+  if exists (select from private.erasures e where e.next_at <= now()) then
+    perform private.wake('erasures', interval '5 seconds');
   end if;
   perform private.wake_templates();
   perform private.wake_media();

@@ -44,6 +44,7 @@ JOBS: dict[str, Job] = {
     "cleanup": _from("workers.meta.cleanup", "run"),
     "dispatch": _from("workers.dispatch", "run"),
     "exports": _from("workers.rights.exporting", "run"),
+    "erasures": _from("workers.rights.erasing", "run"),
     "health": _from("workers.meta.health", "run"),
     "imports": _from("workers.sheets.job", "run"),
     "indiamart": _from("workers.indiamart.job", "run_syncs"),

@@ -189,14 +189,7 @@ declare
   v_kinds text[];
   v_given text[];
 begin
-  select array_agg(k.kind), array_agg(k.value) into v_kinds, v_given from (
-    select p.kind, p.value from public.contact_points p where p.org_id = suppress_contact.org_id and p.contact_id = suppress_contact.contact_id
-    union select 'phone', l.phone from public.leads l where l.org_id = suppress_contact.org_id and l.contact_id = suppress_contact.contact_id and l.phone is not null
-    union select case i.kind when 'wa_id' then 'phone' else 'user_id' end, case i.kind when 'wa_id' then '+' || i.value else i.value end
-            from public.contact_identities i where i.org_id = suppress_contact.org_id and i.contact_id = suppress_contact.contact_id
-    union select x.kind, x.value from public.contacts c
-            cross join lateral (values ('phone', c.phone), ('phone', '+' || c.wa_id), ('email', c.email), ('user_id', c.user_id), ('user_id', c.parent_user_id)) x (kind, value)
-           where c.org_id = suppress_contact.org_id and c.id = suppress_contact.contact_id and x.value is not null) k;
+  select array_agg(k.kind), array_agg(k.value) into v_kinds, v_given from private.points_of(suppress_contact.org_id, suppress_contact.contact_id) k;
   perform private.forget_merges(suppress_contact.org_id, suppress_contact.contact_id);
   perform private.forget_likeness(suppress_contact.org_id, suppress_contact.contact_id);
   return private.suppress_points(suppress_contact.org_id, suppress_contact.contact_id, v_kinds, v_given);

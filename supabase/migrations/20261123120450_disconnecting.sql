@@ -507,6 +507,8 @@ begin
   update public.whatsapp_accounts a set meta_user_id = null
    where a.meta_user_id = request_deletion.meta_user_id and a.connected_at <= v_issued + interval '1 minute';
   get diagnostics v_accounts = row_count;
+  update public.whatsapp_signups s set meta_user_id = null
+   where s.meta_user_id = request_deletion.meta_user_id and s.started_at <= v_issued + interval '1 minute';
   update private.deletion_requests d set done_at = now(), accounts = v_accounts where d.confirmation_code = v_code;
   return jsonb_build_object('confirmation_code', v_code);
 end;
@@ -517,12 +519,16 @@ comment on function worker.request_deletion is
 grant execute on function worker.request_deletion to service_role;
 
 create function worker.deletion_status(confirmation_code text) returns jsonb
-  language plpgsql stable security definer set search_path = ''
+  language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  return (select jsonb_build_object('requested_at', d.requested_at, 'done_at', d.done_at) from private.deletion_requests d
-           where d.confirmation_code = deletion_status.confirmation_code);
+  -- Not what was noted then, but what is so now: nothing from before the request bears the person's id.
+  return (select jsonb_build_object('requested_at', d.requested_at, 'accounts', d.accounts, 'done_at', case when not exists (
+                   select from public.whatsapp_accounts a where a.connected_at <= d.issued_at + interval '1 minute' and private.person_hash(a.meta_user_id) = d.person_hash
+                   union all select from public.whatsapp_signups s where s.started_at <= d.issued_at + interval '1 minute' and private.person_hash(s.meta_user_id) = d.person_hash
+                   union all select from private.meta_cleanups c where c.created_at <= d.issued_at + interval '1 minute' and private.person_hash(c.meta_user_id) = d.person_hash) then d.done_at end)
+            from private.deletion_requests d where d.confirmation_code = deletion_status.confirmation_code);
 end;
 $$;
-comment on function worker.deletion_status is 'A request to delete, by its confirmation code: {requested_at, done_at}; null when there is none.';
+comment on function worker.deletion_status is 'A request to delete, by its confirmation code: {requested_at, accounts: how many knew the person, done_at: null while anything still bears their id}; null when there is none.';
 grant execute on function worker.deletion_status to service_role;

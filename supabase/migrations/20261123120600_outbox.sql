@@ -111,6 +111,7 @@ begin
   if not found then
     raise sqlstate 'PT409' using message = 'This contact has just become one with another', detail = 'contact_merged', hint = 'Reload the page.';
   end if;
+  perform private.refuse_erasing(enqueue_message.org_id, array[enqueue_message.contact_id]);
   v_conversation := private.open_conversation(enqueue_message.org_id, enqueue_message.number_id, enqueue_message.contact_id);
   if (message ->> 'needs_phone')::boolean then
     perform private.require_phone(enqueue_message.org_id, enqueue_message.contact_id);
@@ -139,4 +140,4 @@ begin
 end;
 $$;
 comment on function private.enqueue_message is
-  'Queues one message {kind, body, text, context_wamid?} to a contact and returns its id; the same client_token again returns the same id. Callers check; only a template that needs_phone is refused here (PT422 recipient_needs_phone), and a contact that has just been merged away (PT409 contact_merged).';
+  'Queues one message {kind, body, text, context_wamid?} to a contact and returns its id; the same client_token again returns the same id. Callers check; only a template that needs_phone is refused here (PT422 recipient_needs_phone), a contact that has just been merged away (PT409 contact_merged), and one that is erased or about to be.';

@@ -117,7 +117,7 @@ begin
            select n.username, n.at from (values (v_kept.username, v_kept.username_at), (v_gone.username, v_gone.username_at)) n (username, at)
             order by n.at desc nulls last, n.username desc limit 1),
          parent_user_id = greatest(c.parent_user_id, v_gone.parent_user_id),
-         greeted_at = greatest(c.greeted_at, v_gone.greeted_at), custom = v_gone.custom || c.custom,
+         greeted_at = greatest(c.greeted_at, v_gone.greeted_at), custom = v_gone.custom || c.custom, erase_at = coalesce(c.erase_at, v_gone.erase_at),
          created_at = least(c.created_at, v_gone.created_at)
    where c.org_id = merge_contacts.org_id and c.id = v_kept.id;
   perform private.settle_identity(merge_contacts.org_id, v_kept.id);

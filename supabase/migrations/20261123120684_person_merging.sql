@@ -71,6 +71,7 @@ begin
     end if;
     raise sqlstate 'PT404' using message = 'There are no two such contacts.', detail = 'contact_unknown', hint = 'Reload the list.';
   end if;
+  perform private.refuse_erasing(v_org, v_both);
   v_fields := private.merge_fields(v_survivor, v_other, coalesce(merge_by_person.picks, '{}'));
   v_moved := private.references_of(v_org, v_other.id);
   v_before := array(select i from private.row_images(v_org, v_both) i);

@@ -211,13 +211,13 @@ begin
                or coalesce(v_phone, '') !~ '^\+[1-9][0-9]{6,14}$' or v_name is null;
     v_at := case when v_item #>> '{metadata,timestamp}' ~ '^[0-9]{1,10}$' then to_timestamp((v_item #>> '{metadata,timestamp}')::bigint)
                  when v_item #>> '{metadata,timestamp}' ~ '^[0-9]{13}$' then to_timestamp((v_item #>> '{metadata,timestamp}')::bigint / 1000.0) else (e).at end;
+    select i.contact_id into v_contact from public.contact_identities i
+     where (i.org_id, i.kind, i.value) = ((e).org_id, 'wa_id', ltrim(v_phone, '+'));
+    continue when not found and private.is_suppressed((e).org_id, 'phone', v_phone);
     select f.value ->> 'name' into v_before from private.field_marks f where f.org_id = (e).org_id and f.key = 'book:' || v_phone;
     continue when not private.is_news(row ((e).org_id, (e).account_id, (e).number_id, (e).waba_id, v_at, v_item, (e).event_id)::private.field_event,
                                       'book:' || v_phone, jsonb_build_object('name', v_name));
-    select i.contact_id into v_contact from public.contact_identities i
-     where (i.org_id, i.kind, i.value) = ((e).org_id, 'wa_id', ltrim(v_phone, '+'));
-    if not found then
-      continue when private.is_suppressed((e).org_id, 'phone', v_phone);
+    if v_contact is null then
       v_contact := private.resolve_contact((e).org_id, jsonb_build_object('name', v_name, 'phone', v_phone));
     end if;
     -- An empty name is filled; one that came from the address book follows it.

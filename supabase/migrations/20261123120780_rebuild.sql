@@ -178,10 +178,10 @@ begin
     into v_compared, v_messages
     from (select m.* from public.messages m
            where m.org_id = compare_with_shadow.org_id and m.created_at >= compare_with_shadow.since
-             and (m.wamid is not null or m.direction = 'inbound')) r
+             and (m.wamid is not null or m.direction = 'inbound') and m.wamid not like 'erased.%') r
     full join (select m.* from public.messages m
                 where m.org_id = compare_with_shadow.shadow and m.created_at >= compare_with_shadow.since
-                  and m.wamid is not null) s on s.wamid = r.wamid;
+                  and m.wamid not like 'erased.%') s on s.wamid = r.wamid;
 
   with recomputed as (
     select c.id, w.window_expires_at, l.last_message_at, l.last_message_text
@@ -209,7 +209,7 @@ begin
     into v_threads
     from public.conversations r
     join recomputed s on s.id = r.id
-   where r.org_id = compare_with_shadow.org_id
+   where r.org_id = compare_with_shadow.org_id and not exists (select from public.contacts e where e.org_id = r.org_id and e.id = r.contact_id and e.erased_at is not null)
      and (r.window_expires_at, r.last_message_at, r.last_message_text)
          is distinct from (s.window_expires_at, coalesce(s.last_message_at, '-infinity'), s.last_message_text);
   return jsonb_build_object('messages', v_compared, 'wrong_messages', coalesce(v_messages, '[]'), 'wrong_threads', coalesce(v_threads, '[]'));

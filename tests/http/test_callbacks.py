@@ -16,7 +16,7 @@ from workers import create_app
 SECRET = ENVIRONMENT["META_APP_SECRET"].encode()
 PERSON = {"algorithm": "HMAC-SHA256", "issued_at": 1_795_400_000, "user_id": "6600000000001"}
 CODE = "0123456789abcdef0123456789abcdef"
-DONE = {"requested_at": "2026-11-23T10:00:00+00:00", "done_at": "2026-11-23T10:00:00+00:00"}
+DONE = {"requested_at": "2026-11-23T10:00:00+00:00", "accounts": 1, "done_at": "2026-11-23T10:00:00+00:00"}
 # Signed apart from this code base: openssl dgst -sha256 -hmac secret -binary, in base64url.
 RECORDED = (
     "eyJhbGdvcml0aG0iOiJITUFDLVNIQTI1NiIsImlzc3VlZF9hdCI6MTc5NTQwMDAwMCwidXNlcl9pZCI6IjY2MDAwMDAwMDAwMDEifQ"
@@ -191,6 +191,17 @@ def test_page_tells_a_person_what_became_of_the_request():
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
     assert not {"script", "style", "link", "img"} & set(page.tags)
     assert not [name for name in page.attributes if re.search(r" (on\w+|style)$", name)]
+
+
+def test_somebody_whom_flow_did_not_know_is_told_so_under_a_code_of_their_own():
+    flow, _ = client(deletion_status=DONE | {"accounts": 0})
+
+    answer = flow.get(f"/meta/data-deletion/{CODE}")
+
+    page = Page(answer.get_data(as_text=True))
+    assert answer.status_code == 200
+    assert "Nothing of you is held" in page.words
+    assert CODE in page.words
 
 
 @pytest.mark.parametrize("code", [CODE, "x", "0" * 31, "0" * 33, "%27", "<script>", "A" * 32, CODE + "%00"])

@@ -10,6 +10,7 @@ from tests.database import Database
 from tests.sql.planted_billing import plant_billing
 from tests.sql.planted_coverage import plant_coverage
 from tests.sql.planted_exports import plant_exports
+from tests.sql.planted_erasure import plant_erasure
 from tests.sql.planted_imports import plant_imports
 from tests.sql.planted_intake import plant_intake, plant_sheet
 from tests.sql.planted_outreach import plant_outreach
@@ -226,6 +227,7 @@ def plant(db: Database, org_id: UUID, member_id: UUID, number: int) -> Planted:
     ids |= plant_retention(db, org_id, member_id, ids)
     ids |= plant_exports(db, org_id)
     ids |= plant_billing(db, org_id)
+    ids |= plant_erasure(db, org_id, ids)
     marks = {str(value) for name, value in ids.items() if name not in NUMBERS_OF_OURS}
     marks |= {token, key, buyer, phone}
     return Planted(org_id, ids, marks)

@@ -43,6 +43,7 @@ COMMANDS = {
     "retention": "retention",
     "export": "export",
     "import-archive": "export",
+    "account": "account",
 }
 
 

@@ -45,6 +45,12 @@ def deletion_status(code: str) -> tuple[Response, int]:
         words = "There is no request with this code. Compare it with the one that Facebook shows."
         return _page("Request not found", words), 404
     day = str(found["requested_at"])[:10]
+    if found.get("done_at") and not found.get("accounts"):
+        words = (
+            f"Flow held nothing under your Facebook id when your request of {day} came, so nothing had to be "
+            "deleted. If you wrote to a business on WhatsApp, ask that business: it can erase you in Flow."
+        )
+        return _page("Nothing of you is held", words, code), 200
     if found.get("done_at"):
         words = f"Your request of {day} is done. Flow no longer holds your Facebook id or any access from it."
         return _page("Your data is deleted", words, code), 200

@@ -21,6 +21,8 @@ const FREQUENT = ["👍", "🙏", "❤️", "😊", "😮", "✅"]
 /** Whatever a message holds, it cannot take the page down with it. */
 function Safe(props) {
   const [error] = useErrorBoundary()
+  const { text, body, kind } = props.message
+  if (!text && body && (kind === "template" || !Object.keys(body).length)) return html`<p class="soft gone">${t("erasedMessage")}</p>`
   return error ? html`<p class="soft gone">${t("kind_unknown")}</p>` : html`<${Content} ...${props} />`
 }
 

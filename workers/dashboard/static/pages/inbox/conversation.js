@@ -4,7 +4,7 @@ import { rows, rpc } from "../../lib/api.js"
 import { asProblem } from "../../lib/problems.js"
 import { refresh, useQuery } from "../../lib/queries.js"
 import { may } from "../../lib/session.js"
-import { Empty, Skeleton } from "../../ui/basics.js"
+import { Empty, lazy, Skeleton } from "../../ui/basics.js"
 import { cards, fetchCards, patch, titleOf } from "./cards.js"
 import { Composer } from "./composer.js"
 import { keep } from "./drafts.js"
@@ -14,6 +14,7 @@ import { Stream } from "./stream.js"
 import { threadOf } from "./thread.js"
 import { t } from "./words.js"
 
+const Erasure = lazy(() => import("../lead/erasing.js"))
 const isSeen = () => !document.hidden
 
 export function Conversation({ id, target }) {
@@ -31,7 +32,7 @@ export function Conversation({ id, target }) {
 
 export const contactQuery = (id) => [`contact:${id}`, async () => {
   const [[contact], consents] = await Promise.all([
-    rows("contacts", (query) => query.select("id, name, phone, phone_given, email, company, address, city, state, pincode, wa_id, user_id, username, opted_out_at, created_at").eq("id", id)),
+    rows("contacts", (query) => query.select("id, name, phone, phone_given, email, company, address, city, state, pincode, wa_id, user_id, username, opted_out_at, erase_at, erased_at, created_at").eq("id", id)),
     rows("consent_events", (query) => query.select("id, at, decision, source, evidence").eq("contact_id", id).order("at", { ascending: false }).limit(50)),
   ])
   return { ...contact, consents }
@@ -83,8 +84,9 @@ function Open({ card, target }) {
   const isOpen = Boolean(card.window_expires_at) && new Date(card.window_expires_at) > Date.now()
   return html`<section class="conversation" aria-label=${t("conversationWith", { name })}>
       <${Header} card=${card} isPersonOpen=${isPersonOpen} onPerson=${() => setPersonOpen(!isPersonOpen)} />
+      ${(contact.data?.erase_at || contact.data?.erased_at) && html`<div class="erasure-top"><${Erasure} contact=${contact.data} /></div>`}
       <${Stream} ...${{ thread, name, dividerId, target, isOpen }} onBottom=${setAtBottom} onReply=${(message) => keep(card.id, { answers: message.wamid, mode: "text" })} />
-      ${may("agent") && html`<${Composer} card=${card} contact=${contact.data} lead=${leads.data?.[0]} thread=${thread} />`}
+      ${may("agent") && !contact.data?.erased_at && !contact.data?.erase_at && html`<${Composer} card=${card} contact=${contact.data} lead=${leads.data?.[0]} thread=${thread} />`}
     </section>
     <aside class="person ${isPersonOpen ? "open" : ""}" aria-label=${t("person")}>
       <${Person} ...${{ card, contact, leads }} onClose=${() => setPersonOpen(false)} /></aside>

@@ -8,6 +8,7 @@ import { undoMerge } from "../leads-duplicates/merging.js"
 import { useLeadChanges } from "../leads/changes.js"
 import { Editable } from "./editing.js"
 import { PersonData } from "./person-data.js"
+import Erasure, { EraseButton } from "./erasing.js"
 import { PERSON, t } from "./person-words.js"
 import { Points } from "./points.js"
 
@@ -16,7 +17,7 @@ const LENGTHS = { name: 200, company: 300, address: 1000, city: 200, state: 200,
 /** The contact with its points, or null when it is not there (any more). */
 async function read(id) {
   const [[contact], points] = await Promise.all([
-    rows("contacts", (ask) => ask.select(`id, ${PERSON.join(", ")}, username, opted_out_at`).eq("id", id)),
+    rows("contacts", (ask) => ask.select(`id, ${PERSON.join(", ")}, username, opted_out_at, erase_at, erased_at`).eq("id", id)),
     rows("contact_points", (ask) => ask.select("kind, value, label, source, is_primary, created_at").eq("contact_id", id)),
   ])
   return contact ? { ...contact, points } : null
@@ -39,8 +40,10 @@ export function Person({ lead, again }) {
       ? html`<textarea ...${props} maxlength=${LENGTHS[field]} title=${t("addressHelp")} onInput=${(event) => onInput(event.target.value)}></textarea>`
       : html`<input ...${props} maxlength=${LENGTHS[field]} inputmode=${field === "pincode" ? "numeric" : undefined} autocomplete="off" onInput=${(event) => onInput(event.target.value)} />`)} />`
   const missing = PERSON.filter((field) => field !== "name" && !contact[field])
+  if (contact.erased_at) return html`<section class="card stack tight person-card" aria-label=${t("person")}><h2>${t("person")}</h2><${Erasure} contact=${contact} /></section>`
   return html`<section class="card stack tight person-card" aria-label=${t("person")}><h2>${t("person")}</h2>
-    ${contact.opted_out_at && html`<${Notice} kind="warn">${t("optedOut")}<//>`}
+    <${Erasure} contact=${contact} again=${again} />
+    ${contact.opted_out_at && !contact.erase_at && html`<${Notice} kind="warn">${t("optedOut")}<//>`}
     ${line("name")}
     <${Points} contact=${contact} lead=${lead} isKnown=${Boolean(query.data)} again=${() => { refresh(key); again() }} />
     ${PERSON.filter((field) => field !== "name" && !missing.includes(field)).map(line)}
@@ -48,6 +51,7 @@ export function Person({ lead, again }) {
     ${query.data && missing.length > 0 && html`<details><summary>${t("addMore", { what: missing.map((field) => t(field)).join(", ") })}</summary><div class="stack tight">${missing.map(line)}</div></details>`}
     <${Merges} lead=${lead} again=${again} />
     <${PersonData} contactId=${lead.contact_id} />
+    ${query.data && html`<${EraseButton} contact=${contact} again=${again} />`}
   </section>`
 }
 

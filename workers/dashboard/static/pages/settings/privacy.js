@@ -11,6 +11,7 @@ import { confirm } from "../../ui/dialog.js"
 import { say } from "../../ui/toasts.js"
 import { usePages } from "../../lib/paged.js"
 import { done, t } from "./privacy-words.js"
+import { Suppression } from "./suppression.js"
 
 const KINDS = ["leads", "contacts", "messages", "files", "members"]
 const PAGE = 50
@@ -61,5 +62,5 @@ function Audit() {
 }
 
 export default function Privacy() {
-  return html`<${Audit} />${may("owner") && html`<${Deletion} />`}`
+  return html`<${Audit} /><${Suppression} />${may("owner") && html`<${Deletion} />`}`
 }

@@ -17,5 +17,6 @@ export const sections = [
   { key: "retention", icon: "Archive", load: () => import("./retention.js"), needs: "admin" },
   { key: "access", icon: "Eye", load: () => import("./access.js"), needs: "owner" },
   { key: "export", icon: "Download", load: () => import("./export.js"), needs: "owner" },
+  { key: "account", icon: "User", load: () => import("./account.js") },
   { key: "privacy", icon: "ShieldCheck", load: () => import("./privacy.js"), needs: "admin" },
 ]

@@ -3,7 +3,7 @@ import { words } from "../../lib/words.js"
 export const t = words({
   en: {
     title: "Settings", choose: "Choose what to look at", back: "Back to settings", save: "Save", saved: "Saved", cancel: "Cancel", adminsOnly: "Administrators can change this.",
-    organization: "Organization", team: "Team", whatsapp: "WhatsApp", messaging: "Sending and consent", replies: "Quick replies", indiamart: "IndiaMART", sheets: "Google Sheets", forms: "Enquiry forms", keys: "API keys", log: "Sync log", privacy: "Data and privacy", export: "Export",
+    organization: "Organization", team: "Team", whatsapp: "WhatsApp", messaging: "Sending and consent", replies: "Quick replies", indiamart: "IndiaMART", sheets: "Google Sheets", forms: "Enquiry forms", keys: "API keys", log: "Sync log", privacy: "Data and privacy", export: "Export", account: "Your account",
     hours: "Working hours", assignment: "Who gets new leads", notifications: "Notifications",
     consent: "Consent log", retention: "Keeping data", access: "Token use",
     name: "Name of the business", zone: "Time zone", country: "Country", leave: "Leave this organization", leaveText: "You will no longer see anything of {name}. A colleague can invite you again.", leaveAction: "Leave",
@@ -13,7 +13,7 @@ export const t = words({
   },
   hi: {
     title: "सेटिंग", choose: "चुनें कि क्या देखना है", back: "सेटिंग पर वापस", save: "सहेजें", saved: "सहेजा गया", cancel: "रद्द करें", adminsOnly: "इसे एडमिन बदल सकते हैं।",
-    organization: "संगठन", team: "टीम", whatsapp: "WhatsApp", messaging: "भेजना और सहमति", replies: "झटपट जवाब", indiamart: "IndiaMART", sheets: "Google Sheets", forms: "पूछताछ फ़ॉर्म", keys: "API keys", log: "सिंक लॉग", privacy: "डेटा और गोपनीयता", export: "डेटा निर्यात",
+    organization: "संगठन", team: "टीम", whatsapp: "WhatsApp", messaging: "भेजना और सहमति", replies: "झटपट जवाब", indiamart: "IndiaMART", sheets: "Google Sheets", forms: "पूछताछ फ़ॉर्म", keys: "API keys", log: "सिंक लॉग", privacy: "डेटा और गोपनीयता", export: "डेटा निर्यात", account: "आपका खाता",
     hours: "काम के घंटे", assignment: "नई लीड किसे मिले", notifications: "सूचनाएँ",
     consent: "सहमति का लॉग", retention: "डेटा रखना", access: "टोकन का इस्तेमाल",
     name: "व्यवसाय का नाम", zone: "समय क्षेत्र", country: "देश", leave: "यह संगठन छोड़ें", leaveText: "आपको {name} का कुछ भी नहीं दिखेगा। कोई साथी आपको फिर से बुला सकता है।", leaveAction: "छोड़ें",
