@@ -176,7 +176,7 @@ comment on column private.billing_intents.plan_id is 'Of a proration: the plan t
 comment on column private.billing_intents.quantity is 'Of a proration: how many of it.';
 comment on column private.billing_intents.amount_net is 'Of a link: paise before GST.';
 comment on column private.billing_intents.amount is 'Of a link or refund: paise in all.';
-comment on column private.billing_intents.invoice_id is 'Of a link for usage: the invoice it pays.';
+comment on column private.billing_intents.invoice_id is 'Of a link for usage: the invoice it pays. No foreign key: invoices are made after intents.';
 comment on column private.billing_intents.params is 'What else its call needs.';
 comment on column private.billing_intents.status is 'open; done; failed: the supplier refuses; void: not wanted any more.';
 comment on column private.billing_intents.attempts is 'How often it was handed out.';

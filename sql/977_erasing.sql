@@ -217,7 +217,9 @@ declare
   v_many    bigint := 0;
 begin
   select e.* into v_erasure from private.erasures e
-   where e.next_at <= now() and not exists (select from private.organization_deletions d where d.org_id = e.org_id and d.status = 'purging') order by random() limit 1;
+   where e.next_at <= now() and not exists (select from private.organization_deletions d where d.org_id = e.org_id and d.status = 'purging')
+     and not private.is_held(e.org_id, e.contact_id)      -- it waits for a hold to be lifted
+   order by random() limit 1;
   if not found then
     return jsonb_build_object('erasure_id', null);
   end if;

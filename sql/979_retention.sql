@@ -84,7 +84,7 @@ insert into private.retention_tables (table_name, class, expired) values
   ('public.notifications', 'notifications', 't.at < $1'),
   ('public.sync_runs', 'sync_runs', 't.started_at < $1 and t.finished_at is not null'),
   ('private.credential_reads', 'access', 't.at < $1'), ('private.meta_cleanups', 'access', 't.finished_at < $1'),
-  ('public.audit_log', 'audit', 't.at < $1'), ('private.retention_runs', 'audit', 't.finished_at < $1'),
+  ('public.audit_log', 'audit', 't.at < $1'), ('private.retention_runs', 'audit', 't.finished_at < $1'), ('private.isolation_checks', 'audit', 't.at < $1'),
   ('private.template_writes', 'template_writes', 't.begun_at < $1'),
   ('private.api_requests', 'answers', 't.at < $1'), ('cron.job_run_details', 'answers', 't.end_time < $1'),
   ('private.signals', 'signals', 't.created_at < $1'),
@@ -104,19 +104,20 @@ select t.name, c.class
       'public.conversation_windows', 'public.conversations', 'public.lead_activities', 'public.lead_clocks', 'public.lead_tags', 'public.leads',
       'public.likely_duplicates', 'public.messages', 'public.note_mentions', 'public.scheduled_messages', 'public.sequence_enrollments', 'public.tasks']),
     ('books', array[
-      'private.billing_facts', 'private.reconciliation_runs', 'private.spend_holds', 'private.usage_pending', 'public.billing_plans', 'public.free_allowance',
+      'private.billing_facts', 'private.billing_intents', 'private.reconciliation_runs', 'private.spend_holds', 'private.usage_pending', 'public.billing_plans', 'public.free_allowance',
       'public.ledger_closings', 'public.spending_warnings', 'public.usage_days', 'public.usage_ledger', 'public.usage_reconciliations',
-      'public.usage_statement_lines', 'public.usage_statements', 'public.wallet_entries', 'public.wallets']),
-    ('proofs', array['private.legal_holds', 'private.organization_deletions', 'private.suppressions']),
+      'public.usage_statement_lines', 'public.usage_statements', 'public.wallet_entries', 'public.wallets',
+      'public.invoices', 'public.payments', 'public.refunds', 'public.subscriptions']),
+    ('proofs', array['private.erasures', 'private.legal_holds', 'private.organization_deletions', 'private.suppressions']),
     ('contract', array[
-      'private.account_checks', 'private.api_paces', 'private.credentials', 'private.field_marks', 'private.lead_import_batches', 'private.number_lanes',
-      'private.number_pulses', 'private.retention_settings', 'private.source_coverage', 'private.template_syncs', 'private.tier_portfolios', 'public.absences',
-      'public.api_keys', 'public.assignment_groups', 'public.assignment_members', 'public.assignment_rules', 'public.broadcasts', 'public.bulk_actions',
+      'private.account_checks', 'private.api_paces', 'private.credentials', 'private.entitlement_overrides', 'private.export_pieces', 'private.field_marks', 'private.lead_import_batches', 'private.number_lanes',
+      'private.number_pulses', 'private.organization_exports', 'private.retention_settings', 'private.source_coverage', 'private.template_syncs', 'private.tier_portfolios', 'public.absences',
+      'public.api_keys', 'public.assignment_groups', 'public.assignment_members', 'public.assignment_rules', 'public.billing_accounts', 'public.broadcasts', 'public.bulk_actions',
       'public.close_reasons', 'public.consent_settings', 'public.consent_words', 'public.enquiry_form_days', 'public.enquiry_forms', 'public.greeting_rules',
       'public.greeting_settings', 'public.holidays', 'public.import_mappings', 'public.invitations', 'public.labels', 'public.lead_fields', 'public.lead_imports',
       'public.lead_sources', 'public.memberships', 'public.message_templates', 'public.messaging_settings', 'public.pipeline_stages', 'public.pipelines',
-      'public.quick_replies', 'public.saved_views', 'public.sequence_steps', 'public.sequences', 'public.sheet_sources', 'public.source_costs', 'public.tags',
-      'public.whatsapp_accounts', 'public.whatsapp_health', 'public.whatsapp_numbers', 'public.working_hours'])) c (class, names), lateral unnest(c.names) t (name);
+      'public.quick_replies', 'public.saved_views', 'public.sequence_steps', 'public.sequences', 'public.sheet_sources', 'public.source_costs', 'public.support_grants',
+      'public.support_visits', 'public.tags', 'public.whatsapp_accounts', 'public.whatsapp_health', 'public.whatsapp_numbers', 'public.working_hours'])) c (class, names), lateral unnest(c.names) t (name);
 
 create table private.retention_settings (
   org_id  uuid not null references public.organizations on delete restrict,

@@ -149,7 +149,7 @@ begin
   if exists (select from private.organization_deletions d where d.status in ('scheduled', 'purging') and d.purge_at <= now() and private.is_due(d)) then
     perform private.wake('purge', interval '5 seconds');
   end if;
-  if exists (select from private.erasures e where e.next_at <= now()) then
+  if exists (select from private.erasures e where e.next_at <= now() and not private.is_held(e.org_id, e.contact_id)) then
     perform private.wake('erasures', interval '5 seconds');
   end if;
   perform private.wake_templates();

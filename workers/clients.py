@@ -39,7 +39,8 @@ def outbound_client(settings: Settings) -> httpx.Client:
 
 def named_hosts(settings: Settings) -> frozenset[str]:
     """Give the hosts that the settings name: all that Flow's workers ever speak to."""
-    addresses = (getattr(settings, name) for name in WEB_ADDRESSES)
+    used = [name for name in WEB_ADDRESSES if name != "stripe_url" or settings.stripe_secret_key]
+    addresses = (getattr(settings, name) for name in used)
     return frozenset(urlsplit(address).hostname or "" for address in addresses if address)
 
 

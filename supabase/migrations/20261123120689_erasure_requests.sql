@@ -146,6 +146,8 @@ begin
     return private.erasure_as_told(v_erasure);         -- the second of two who ask at once
   elsif found then
     perform private.raise_erased();
+  elsif private.is_held(v_contact.org_id, v_contact.id) then
+    raise sqlstate 'PT409' using message = 'A legal hold says that this must be kept.', detail = 'legal_hold', hint = 'See Keeping data, in the settings.';
   end if;
   v_undo := private.stop_outreach(v_contact.org_id, v_contact.id, 'This person is to be erased');
   select array_agg(p.kind) as kinds, array_agg(p.value) as given,

@@ -46,7 +46,12 @@ select t.name, 'record', t.why
       'private.billing_facts', 'private.noted_costs', 'private.reconciliation_runs', 'public.billing_plans', 'public.free_allowance', 'public.ledger_closings',
       'public.spending_warnings', 'public.usage_days', 'public.usage_ledger', 'public.usage_reconciliations', 'public.usage_statement_lines',
       'public.usage_statements', 'public.wallet_entries', 'public.wallets']),
-    ('Evidence of what was done there', array['private.credential_reads', 'public.audit_log', 'public.notifications']),
+    ('Flow''s own business with the organization', array[
+      'private.billing_intents', 'private.entitlement_overrides', 'public.billing_accounts', 'public.invoices', 'public.payments', 'public.refunds',
+      'public.subscriptions']),
+    ('How long data is kept is set anew', array['private.retention_settings']),
+    ('Evidence of what was done there', array['private.erasures', 'private.legal_holds', 'private.retention_runs', 'public.support_grants', 'public.support_visits',
+      'private.credential_reads', 'public.audit_log', 'public.notifications']),
     ('People join by invitation, keys are made anew', array['public.api_keys', 'public.invitations', 'public.memberships']),
     ('How connections went; they are made anew', array[
       'private.meta_cleanups', 'private.source_coverage', 'private.template_writes', 'public.sync_runs', 'public.whatsapp_health', 'public.whatsapp_signups']),
@@ -85,7 +90,7 @@ insert into private.export_tables (table_name, class, why, born, keys, source) v
   ('public.profiles', 'record', 'Names and addresses of its members', 'created_at', '{id}',
    'select m.org_id, p.* from public.memberships m join public.profiles p on p.id = m.user_id'),
   ('private.webhook_events', 'record', 'Webhooks as they came, but for those that hold something of others', 'received_at', '{received_at,id}', $$
-    select e.org_id, e.received_at, e.event_id as id, w.provider, private.readable(w.body) as body
+    select e.org_id, e.received_at, e.event_id as id, w.provider, private.readable(w.body) as body, w.redacted_at
       from private.event_effects e join private.webhook_events w on w.received_at = e.received_at and w.id = e.event_id
      where not exists (select from private.event_effects x where x.received_at = e.received_at and x.event_id = e.event_id and x.org_id <> e.org_id)$$);
 

@@ -35,7 +35,7 @@ create table private.isolation_checks (
   constraint isolation_check_is_asked_by_somebody check (asked_by in ('owner', 'schedule')),
   constraint isolation_leaks_are_a_list check (jsonb_typeof(leaks) = 'array')
 );
-comment on table private.isolation_checks is 'What checks of the separation of organizations found. Holds nothing of any organization. Kept a year.';
+comment on table private.isolation_checks is 'What checks of the separation of organizations found. Holds nothing of any organization.';
 comment on column private.isolation_checks.id is 'Grows with time.';
 comment on column private.isolation_checks.at is 'When the check ended.';
 comment on column private.isolation_checks.asked_by is 'owner: by the button on the Trust page; schedule: by itself, every night.';
@@ -319,7 +319,6 @@ begin
   if v_org is not null then
     perform private.check_isolation(v_org, 'schedule');
   end if;
-  delete from private.isolation_checks c where c.at < now() - interval '1 year';
 end;
 $$;
 comment on function private.check_isolation_nightly is 'Checks one organization, another each night. For the schedule.';

@@ -9,8 +9,6 @@ HERE = Path(__file__).parent
 AWAITED = {
     "P07": "what browsers tell of themselves is captured once there is telemetry",
     "P17": "there is no way to write to support within Flow yet",
-    "P22": "there are no paid subscriptions yet",
-    "P28": "everything can be viewed; there is no export yet",
 }
 
 

@@ -9,8 +9,8 @@ from uuid import UUID
 from tests.database import Database
 from tests.sql.planted_billing import plant_billing
 from tests.sql.planted_coverage import plant_coverage
-from tests.sql.planted_exports import plant_exports
 from tests.sql.planted_erasure import plant_erasure
+from tests.sql.planted_exports import plant_exports
 from tests.sql.planted_imports import plant_imports
 from tests.sql.planted_intake import plant_intake, plant_sheet
 from tests.sql.planted_outreach import plant_outreach
@@ -27,7 +27,16 @@ TENANT_TABLES = """
 """
 
 
-NUMBERS_OF_OURS = ("message_id", "signal_id", "event_id", "received_at")
+NUMBERS_OF_OURS = (
+    "message_id",
+    "signal_id",
+    "event_id",
+    "received_at",
+    "invoice_id",
+    "plan_id",
+    "refund_id",
+    "payment_id",
+)
 """What is no mark: others have such numbers, too."""
 
 

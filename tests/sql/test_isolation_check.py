@@ -163,9 +163,6 @@ def test_it_is_for_owners_and_once_a_minute(
 
 def test_every_night_one_organization_is_checked(db: Database, shop: Planted) -> None:
     db.execute("delete from private.isolation_checks")
-    old = "insert into private.isolation_checks (at, asked_by, took_ms, tables, with_rows, functions, attempts, leaks) values (now() - interval '400 days', 'owner', 1, 1, 1, 1, 1, '[]')"
-    db.execute(old.encode())
-
     db.execute("select private.check_isolation_nightly()")
 
     assert db.rows("select asked_by, leaks from private.isolation_checks") == [("schedule", [])]

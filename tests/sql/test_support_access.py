@@ -11,12 +11,12 @@ import pytest
 from psycopg import Rollback
 
 from tests.database import Database, Person
+from tests.promises.test_isolation import ANYBODY, OWNERS_ONLY, REFUSED, UPDATABLE, attempt, unchanged
 from tests.sql.attacks import SHARED, functions, key_of, relations
 from tests.sql.planted import Planted, plant
-from tests.sql.test_isolation import ANYBODY, REFUSED, UPDATABLE, attempt, unchanged
 
 NUMBERS = count(50_001)
-HIDDEN = {"public.audit_log", "public.invitations", "public.api_keys"}  # administrators'
+HIDDEN = {"public.audit_log", "public.invitations", "public.api_keys"} | OWNERS_ONLY
 OWN = {"public.notifications"}  # each person's
 
 

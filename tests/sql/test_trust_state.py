@@ -11,15 +11,6 @@ from tests.database import Database, Person
 from tests.sql.planted import Planted, plant
 
 NUMBERS = count(70_001)
-RETENTION = """
-    drop table if exists private.retention_runs cascade;
-    create table private.retention_runs
-      (class text, org_id uuid, mode text, started_at timestamptz, finished_at timestamptz, rows bigint, error text)
-"""
-EXPORTS = """
-    drop table if exists private.organization_exports, public.organization_exports cascade;
-    create table private.organization_exports (org_id uuid, status text, requested_at timestamptz, finished_at timestamptz)
-"""
 
 
 @pytest.fixture
@@ -111,30 +102,39 @@ def test_a_token_that_no_longer_opens_is_counted(db: Database, shop: Planted, ow
 def test_clearing_out_is_told_without_its_dry_runs_and_with_its_failures(
     db: Database, shop: Planted, owner: Person, org: Callable[..., UUID]
 ) -> None:
-    db.execute(RETENTION.encode())
-    row = "insert into private.retention_runs values ('messages', %s, %s, now() - interval '1 hour', now(), %s, %s)"
-    for given in ((None, "run", 5, None), (shop.org_id, "dry_run", 7, None), (org(), "run", 11, "broken")):
+    db.execute("delete from private.retention_runs")
+    row = (
+        "insert into private.retention_runs (class, org_id, mode, rows, error, finished_at)"
+        " values ('media', %s, %s, %s, %s, now())"
+    )
+    for given in ((None, "real", 5, None), (shop.org_id, "dry", 7, None), (org(), "real", 11, "broken")):
         db.execute(row, given)
     told = state(db, shop.org_id, owner)["retention"]
-    assert (told["rows"], told["failed"]) == (5, 0)
+    assert (told["rows"], told["failed"]) == (0, 0)
+    assert told["finished_at"]
 
-    db.execute(row, (shop.org_id, "run", 2, "broken"))
+    db.execute(row, (shop.org_id, "real", 2, None))
+    db.execute(row, (None, "real", 0, "broken"))
 
     told = state(db, shop.org_id, owner)["retention"]
-    assert (told["rows"], told["failed"]) == (7, 1)
+    assert (told["rows"], told["failed"]) == (2, 1)
 
 
 def test_the_last_export_is_told(
     db: Database, shop: Planted, owner: Person, org: Callable[..., UUID]
 ) -> None:
-    db.execute(EXPORTS.encode())
+    db.execute("delete from private.organization_exports")
     assert state(db, shop.org_id, owner)["export"] == {"count": 0}
 
     for age, org_id in ((3, shop.org_id), (1, shop.org_id), (0, org())):
-        db.execute("insert into private.organization_exports values (%s, 'ready', now() - make_interval(days => %s), null)", [org_id, age])  # fmt: skip
+        db.execute(
+            "insert into private.organization_exports (org_id, status, requested_at, finished_at, next_at, expires_at)"
+            " values (%s, 'expired', now() - make_interval(days => %s), now(), null, now())",
+            [org_id, age],
+        )
 
     told = state(db, shop.org_id, owner)["export"]
-    assert (told["count"], told["status"]) == (1, "ready")
+    assert (told["count"], told["status"]) == (1, "expired")
     assert told["requested_at"] == db.value(
         "select to_jsonb(now() - make_interval(days => 1)) #>> array[]::text[]"
     )
