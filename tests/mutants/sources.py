@@ -80,7 +80,7 @@ CUTS = (
     ),
     Cut(
         "the gateway's log is without keys",
-        "workers/local/gateway/preload.mjs", "/sb_secret_", "/never_", f"{SECRETS} -k no_argument",
+        "workers/local/gateway/preload.mjs", "/sb_secret_", "/never_", f"{SECRETS} -k no_log",
     ),
     Cut(
         "Postgres' log is without statements",

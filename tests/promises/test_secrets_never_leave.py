@@ -11,6 +11,7 @@ import io
 import json
 import re
 import secrets
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -42,6 +43,7 @@ class Canary:
         self.flow, self.business, self.meta = Commands(stack, folder), Business(stack), Meta(stack)
         self.http = httpx.Client(base_url=stack.workers_url, timeout=30, trust_env=False)
         self.answers: list[str] = []
+        self.archive = folder / "export.zip"
         configured = dotenv_values(stack.data / "settings.env")
         self.secrets = {
             "the token of a WhatsApp account": self.business.token,
@@ -87,6 +89,7 @@ class Canary:
         self._write(org)
         self._send(org)
         self._break_in(org, email)
+        self.command("export", "--org", org, "--to", str(self.archive))
         self.command("keys", "rotate")
         self.command("doctor")
         self.command("whatsapp", "disconnect", "--org", org)
@@ -155,6 +158,12 @@ class Canary:
             if not table.startswith(OF_THE_PLATFORM):
                 yield table, self.db.value(f"select coalesce(string_agg(t::text, e'\\n'), '') from {table} t")
 
+    def exported(self) -> Iterator[tuple[str, str]]:
+        """Every file of the organization's export."""
+        with zipfile.ZipFile(self.archive) as archive:
+            for name in archive.namelist():
+                yield f"the export: {name}", archive.read(name).decode(errors="replace")
+
     def logs(self) -> Iterator[tuple[str, str]]:
         """What every process of the stack has written, and the arguments it was started with."""
         for log in self.stack.data.rglob("*.log"):
@@ -193,13 +202,14 @@ def test_P23_no_row_of_any_table_holds_a_secret(canary: Canary) -> None:
     assert found == set()
 
 
-def test_P24_no_log_no_argument_and_no_answer_holds_a_secret(canary: Canary) -> None:
-    told = [*canary.logs(), *(("an answer", answer) for answer in canary.answers)]
+def test_P24_no_log_no_argument_no_answer_and_no_export_holds_a_secret(canary: Canary) -> None:
+    told = [*canary.logs(), *canary.exported(), *(("an answer", answer) for answer in canary.answers)]
     found = {
         (name, where) for where, text in told for name, secret in canary.secrets.items() if secret in text
     }
 
-    assert len(told) > 40
+    assert len(told) > 100
+    assert any(PHONE in text for where, text in told if where.endswith("contacts.jsonl")), "it is exported"
     assert found == set()
 
 
