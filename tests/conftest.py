@@ -53,6 +53,24 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
 
 
 @pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    """One Chromium for all tests; each person has a context of their own."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 (most runs open no browser)
+
+    from tests.browser import chromium  # noqa: PLC0415
+
+    path = chromium.find()
+    if path is None:
+        if os.environ.get("CI"):
+            pytest.fail("There is no Chromium: apt install chromium")
+        pytest.skip("there is no Chromium on this machine (apt install chromium)")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A Postgres of the SQL tests' own, to make databases in."""
     made = Cluster(tmp_path_factory.mktemp("cluster") / "data", free_port())

@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext
 
-from tests.browser import chromium
 from tests.browser.shop import PASSWORD, Shop
 from tests.browser.window import Window
 from tests.database import Database
 from tests.e2e.commands import Commands, RunningStack
 
 SIZES = {"desktop": (1440, 900), "tablet": (768, 1024), "phone": (360, 740)}
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """One Chromium for all tests; each person has a context of their own."""
-    path = chromium.find()
-    if path is None:
-        if os.environ.get("CI"):
-            pytest.fail("There is no Chromium: apt install chromium")
-        pytest.skip("there is no Chromium on this machine (apt install chromium)")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

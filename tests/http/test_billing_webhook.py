@@ -249,7 +249,7 @@ NOW = time.time()
 STRIPE_FORGED = [
     pytest.param({}, id="no signature"),
     pytest.param(by_stripe(EVENT, NOW - 330), id="too old"),
-    pytest.param(by_stripe(EVENT, NOW + 330), id="of the future"),
+    pytest.param(by_stripe(EVENT, NOW + 7 * 86_400), id="of the future"),
     pytest.param(by_stripe(EVENT, secret="whsec_other"), id="another secret"),
     pytest.param({"Stripe-Signature": by_stripe(EVENT)["Stripe-Signature"].replace("t=", "t=1")}, id="stamp"),
     pytest.param({"Stripe-Signature": "t=é,v1=é"}, id="not ascii"),

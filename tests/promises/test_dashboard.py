@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import browser, window  # noqa: F401 (fixtures)
+from tests.browser.conftest import window  # noqa: F401 (a fixture)
 from tests.browser.shop import Shop
 from tests.browser.window import Window
 from tests.conftest import RunningStack

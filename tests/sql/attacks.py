@@ -41,7 +41,7 @@ class Function:
 
     def values(self, ids: dict[str, Any]) -> dict[str, Any]:
         """Arguments that ask about these ids; the rest of them are harmless."""
-        by_type = BY_TYPE | {"_uuid": [value for value in ids.values() if isinstance(value, UUID)]}
+        by_type = BY_TYPE | {"_uuid": [str(value) for value in ids.values() if isinstance(value, UUID)]}
         return {
             name: ids[name] if name in ids else HARMLESS.get(name, by_type.get(kind.split(".")[1]))
             for name, kind in self.args.items()
