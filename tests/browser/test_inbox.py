@@ -418,21 +418,6 @@ def test_beside_a_conversation_stand_the_person_their_enquiry_and_what_it_cost(
     expect(person.get_by_text(re.compile("for 1 message"))).to_be_visible()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_serious_and_nothing_overflows_in_either_language(
-    place: Shop, window: Open, theme: str
-) -> None:
-    customer = hear(place, "Hello *there*")
-    conversation = thread(place, customer)
-    for size, lang in (("phone", "hi"), ("desktop", "en")):
-        opened = window(place.owner, size, theme=theme, lang=lang)
-        for path in ("/inbox", f"/inbox/{conversation}"):
-            opened.go(path)
-            expect(opened.page.locator(".bubble, .thread").locator("visible=true").first).to_be_visible()
-            assert opened.axe() == []
-            assert opened.overflows() == []
-
-
 def test_a_notification_is_asked_for_by_a_click_only_and_told_once_until_read(
     place: Shop, window: Open
 ) -> None:

@@ -28,9 +28,9 @@ from tests.e2e.test_two_organizations import Organization
 from tests.local.flow_command import Flow, free_port
 from tests.sql.test_meta_order import events_of, in_posts
 
-WEBHOOKS = int(os.environ.get("FLOW_CHAOS_WEBHOOKS", "1500"))
+WEBHOOKS = int(os.environ.get("FLOW_CHAOS_WEBHOOKS", "1000"))
 SENDS = int(os.environ.get("FLOW_CHAOS_SENDS", "200"))
-KILLS = int(os.environ.get("FLOW_CHAOS_KILLS", "5"))
+KILLS = int(os.environ.get("FLOW_CHAOS_KILLS", "4"))
 SIDES = 2 if WEBHOOKS < 20_000 else 10
 # Seconds without a trace until a template is sent once more; a killed stack is back well before.
 TRACE_AFTER = 12

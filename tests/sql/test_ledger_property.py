@@ -26,7 +26,7 @@ from tests.sql.ledger_scenarios import IMPORTED, MARKETS, Scenario, scenario_of
 # FLOW_LEDGER_EXAMPLES=2000 searches wider than every run does, each time elsewhere. Nothing is shrunk: what
 # fails names the seed of its scenario, and shows the statuses of the message that differs.
 WIDER = os.environ.get("FLOW_LEDGER_EXAMPLES")
-EXAMPLES = int(WIDER or 64)
+EXAMPLES = int(WIDER or 40)
 SEARCH = settings(
     max_examples=EXAMPLES, deadline=None, derandomize=not WIDER, database=None, phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
