@@ -1,4 +1,4 @@
-"""P16, P30: books and evidence are written once: nobody changes them, not even who owns the database."""
+"""P16, P22, P30: books and evidence are written once: nobody changes them, not even who owns the database."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from tests.database import Database, Person
+from tests.sql.billing import set_up
 from tests.sql.planted import plant
 
 NUMBERS = count(29_001)
@@ -59,3 +60,28 @@ def test_P30_evidence_of_what_was_done_is_append_only(
     assert refusals(db, org_id, table) == [
         f"public.{table} is append-only: {verb} is refused" for verb in ("update", "delete", "truncate")
     ]
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("public.invoices", "total = total + 1"),
+        ("private.subscription_plans", "amount_net = amount_net + 1"),
+        ("private.plan_features", "value = null"),
+        ("private.billing_sellers", "legal_name = 'Somebody else'"),
+    ],
+)
+def test_P22_what_was_sold_to_whom_and_by_whom_stays_as_it_was(
+    db: Database, org: Callable[..., UUID], member: Callable[..., Person], table: str, change: str
+) -> None:
+    org_id = org()
+    plant(db, org_id, member(org_id).id, next(NUMBERS))
+    set_up(db)
+
+    assert db.value(f"select count(*) > 0 from {table}")
+    assert db.refusal(f"update {table} set {change}").sqlstate == "PT405"
+    assert db.refusal(f"delete from {table}").sqlstate == "PT405"
+
+
+def test_P22_invoices_are_never_taken_away_together(db: Database) -> None:
+    assert db.refusal("truncate public.invoices cascade").message.startswith("public.invoices is append-only")

@@ -357,7 +357,7 @@ NAMES_WITHOUT_A_KEY = """
        and coalesce(col_description(c.oid, a.attnum), '') !~* 'no foreign key'
      order by 1
 """
-OTHERWISE_NAMED = ["replaced_by", "closed_reason", "portfolio", "one", "other", "reverses"]
+OTHERWISE_NAMED = ["replaced_by", "closed_reason", "portfolio", "one", "other", "reverses", "corrects"]
 
 
 def test_P13_what_names_a_row_is_a_foreign_key_or_says_why_not(db: Database) -> None:
