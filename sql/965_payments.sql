@@ -233,6 +233,54 @@ comment on function worker.record_refund is
   'Raises PT422 refund_invalid.';
 grant execute on function worker.record_payment, worker.record_refund to service_role;
 
+create function worker.refund_payment(payment_id text, amount bigint default null) returns jsonb
+  language plpgsql volatile security definer set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  v_payment public.payments;
+  v_intent  private.billing_intents;
+  v_left    bigint;
+  v_amount  bigint;
+begin
+  select p.* into v_payment from private.payment_providers s join public.payments p on (p.provider, p.mode, p.provider_id) = (s.provider, s.mode, refund_payment.payment_id);
+  if found then
+    perform private.lock_billing(v_payment.org_id);
+    select p.* into v_payment from public.payments p where p.org_id = v_payment.org_id and p.id = v_payment.id;      -- as it stands now
+  end if;
+  if v_payment.id is null or v_payment.status not in ('captured', 'refunded') then
+    raise sqlstate 'PT404' using message = 'No money was received by this payment', detail = 'payment_unknown', hint = 'Give the supplier''s id, as pay_….';
+  end if;
+  -- Asked twice within a day, it is the same wish: nobody gets money twice because a command was repeated.
+  select i.* into v_intent from private.billing_intents i
+   where i.org_id = v_payment.org_id and i.kind = 'refund' and i.params ->> 'payment_provider_id' = v_payment.provider_id and i.status in ('open', 'done')
+     and i.created_at > now() - interval '1 day' and i.amount = coalesce(refund_payment.amount, i.amount) order by i.created_at desc limit 1;
+  if v_intent.id is null then
+    v_left := v_payment.amount - v_payment.refunded
+      - (select coalesce(sum(r.amount), 0) from public.refunds r where r.org_id = v_payment.org_id and r.payment_id = v_payment.id and r.status = 'pending')
+      - (select coalesce(sum(i.amount), 0) from private.billing_intents i
+          where i.org_id = v_payment.org_id and i.kind = 'refund' and i.status = 'open' and i.params ->> 'payment_provider_id' = v_payment.provider_id);
+    v_amount := coalesce(refund_payment.amount, v_left);
+    if v_left = 0 then
+      raise sqlstate 'PT409' using message = 'All of this payment was given back', detail = 'refunded_already', hint = 'There is nothing to do.';
+    elsif v_amount not between 1 and v_left then
+      raise sqlstate 'PT422' using message = format('From 1 to %s paise can be given back', v_left), detail = 'amount_invalid', hint = 'Leave the amount out to give back all that is left.';
+    end if;
+    v_intent.id := gen_random_uuid();
+    insert into private.billing_intents (org_id, id, kind, provider, mode, amount, params)
+    values (v_payment.org_id, v_intent.id, 'refund', v_payment.provider, v_payment.mode, v_amount,
+            jsonb_build_object('payment_provider_id', v_payment.provider_id, 'amount', v_amount, 'idempotency_key', v_intent.id)) returning * into v_intent;
+    perform private.audit(v_payment.org_id, 'payment.refund_asked', 'payment', v_payment.id::text, jsonb_build_object('amount', v_amount));
+    perform private.wake('billing');
+  end if;
+  return jsonb_build_object('intent_id', v_intent.id, 'org_id', v_intent.org_id, 'amount', v_intent.amount, 'status', v_intent.status);
+end;
+$$;
+comment on function worker.refund_payment is
+  'Gives money back, for the operator: payment_id is the supplier''s, amount in paise, null for all that is left. Its credit note follows when the supplier has done it. Asked again within a day for the '
+  'same amount, it is the same refund. Returns {intent_id, org_id, amount, status: open | done}. Raises PT404 payment_unknown, PT409 refunded_already, PT422 amount_invalid.';
+grant execute on function worker.refund_payment to service_role;
+
 -- A refund takes out of the wallet what the payment had put into it: in statements both are top-ups.
 alter table public.wallet_entries drop constraint wallet_topup_is_positive;
 alter table public.wallet_entries add constraint wallet_topup_is_something check (kind <> 'topup' or amount <> 0);

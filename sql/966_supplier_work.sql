@@ -84,9 +84,11 @@ begin
   select store_payment_event.provider, store_payment_event.mode, left(v_key, 200), left(store_payment_event.type, 100), store_payment_event.provider_ts, store_payment_event.body_sha256,
          private.bare_event(store_payment_event.body), w.status, w.error, case when w.status <> 'received' then now() end
     from (select case when v_account is not null and (v_named <> v_account or v_named is null and store_payment_event.provider = 'razorpay') then 'quarantined'
+                      when store_payment_event.type = 'malformed' then 'quarantined'
                       when store_payment_event.type !~ case store_payment_event.provider when 'razorpay' then '^(subscription|invoice|payment|order|refund|payment_link)\.'
                              else '^(customer\.subscription|invoice|charge|checkout\.session|payment_intent|refund)\.' end then 'ignored' else 'received' end,
-                 case when v_account is not null and (v_named <> v_account or v_named is null and store_payment_event.provider = 'razorpay') then 'account_differs' end) w (status, error)
+                 case when store_payment_event.type = 'malformed' then 'malformed'
+                      when v_account is not null and (v_named <> v_account or v_named is null and store_payment_event.provider = 'razorpay') then 'account_differs' end) w (status, error)
   on conflict do nothing returning * into v_row;
   if found then
     if v_row.status = 'received' then
@@ -100,7 +102,7 @@ end;
 $$;
 comment on function worker.store_payment_event is
   'Stores a webhook whose signature was checked, once, and wakes the job: event_id null: the hash of the body is its name; body_sha256: 64 hex digits. Returns {is_new, id, status: received | ignored '
-  '(of no interest) | quarantined (of another account)}; a repeat tells how the first stands. Raises PT422 event_invalid.';
+  '(of no interest) | quarantined (of another account, or signed bytes that are no event: type malformed)}; a repeat tells how the first stands. Raises PT422 event_invalid.';
 
 create function private.backoff(attempts int) returns interval
   language sql volatile security invoker set search_path = ''

@@ -141,11 +141,11 @@ begin
   perform pg_advisory_xact_lock(hashtextextended('flow.entitlement.' || require_room.key || require_room.org_id, 0));
   v_access := private.access(require_room.org_id);
   if v_access ->> 'access' = 'read_only' then
-    raise sqlstate 'PT402' using message = 'The subscription is suspended: nothing can be added', detail = 'subscription_suspended', hint = 'An owner settles it in Settings → Billing.';
+    raise sqlstate 'PT402' using message = 'The subscription is suspended: nothing can be added', detail = 'subscription_suspended', hint = 'An owner settles it on the page Billing.';
   end if;
   v_limit := private.entitlement_limit(require_room.org_id, require_room.key, v_access);
   if v_limit is not null and private.used(require_room.org_id, require_room.key) > v_limit then
-    raise sqlstate 'PT402' using detail = 'limit_reached', hint = 'An owner can choose a larger plan in Settings → Billing.',
+    raise sqlstate 'PT402' using detail = 'limit_reached', hint = 'An owner can choose a larger plan on the page Billing.',
       message = case require_room.key when 'seats' then format('The plan has room for %s people, open invitations included', v_limit)
                                       else format('The plan has room for %s WhatsApp numbers', v_limit) end;
   end if;
@@ -188,7 +188,7 @@ as $$
 begin
   -- What confirms an opt-out is owed to the customer.
   if require_sending.origin is distinct from 'confirmation' and private.is_read_only(require_sending.org_id) then
-    raise sqlstate 'PT402' using message = 'The subscription is suspended: nothing is sent until it is settled', detail = 'subscription_suspended', hint = 'An owner settles it in Settings → Billing.';
+    raise sqlstate 'PT402' using message = 'The subscription is suspended: nothing is sent until it is settled', detail = 'subscription_suspended', hint = 'An owner settles it on the page Billing.';
   end if;
 end;
 $$;

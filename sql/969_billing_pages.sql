@@ -242,7 +242,7 @@ begin
   end if;
   update public.billing_accounts b set collection_mode = set_collection_mode.collection_mode, updated_at = now() where b.org_id = set_collection_mode.org_id;
   if not found then
-    raise sqlstate 'PT409' using message = 'It is not known yet to whom its invoices go', detail = 'billing_account_missing', hint = 'An owner sets it in Settings → Billing.';
+    raise sqlstate 'PT409' using message = 'It is not known yet to whom its invoices go', detail = 'billing_account_missing', hint = 'An owner sets it on the page Billing.';
   end if;
   -- The wallet does as it is told here: what is taken from it is not invoiced, and the other way round.
   perform worker.set_wallet(set_collection_mode.org_id, jsonb_build_object('prepaid', set_collection_mode.collection_mode = 'wallet'));
@@ -383,8 +383,11 @@ begin
   if exists (select from private.payment_events e where e.status = 'received' and e.next_at <= now() and coalesce(e.lease_until, '-infinity') <= now())
      or exists (select from private.billing_intents i where i.status = 'open' and i.next_at <= now() and coalesce(i.lease_until, '-infinity') <= now()
                    and private.is_doable(i)) then
-    perform private.wake('billing', interval '5 seconds');
-  elsif exists (select from public.subscriptions s where s.provider_id is not null and s.ended_at is null and s.read_at < now() - interval '1 hour') then
+    perform private.wake('billing', interval '1 second');
+  elsif exists (select from public.subscriptions s where s.provider_id is not null and s.ended_at is null and s.read_at < now() - interval '1 hour')
+        or exists (select from private.billing_intents i where i.kind = 'payment_link' and i.status = 'done' and i.paid_at is null and i.read_at between now() - interval '20 days' and now() - interval '1 hour'
+                      and coalesce(i.link_status, '') not in ('expired', 'cancelled'))
+        or exists (select from public.refunds r where r.status = 'pending' and r.read_at < now() - interval '1 hour') then
     perform private.wake('billing', interval '5 minutes');
   end if;
 end;

@@ -332,12 +332,13 @@ begin
     raise sqlstate 'PT409' using message = 'It was paused in the UPI app, and only there it can be resumed', detail = 'only_customer_resumes', hint = 'Open the UPI app, or subscribe anew.';
   end if;
   if wish = 'cancel' then
+    -- Also where it ends already, because another one was to follow it.
+    perform private.drop_links(v_row.org_id, v_row.id, 'proration');
+    perform private.drop_incomplete(v_row.org_id, 'scheduled');
     if v_row.cancel_at_end and at_cycle_end then
       select i.id into v_intent from private.billing_intents i
        where i.org_id = v_row.org_id and i.subscription_id = v_row.id and i.kind = 'subscription_cancel' and i.status in ('open', 'done') order by i.created_at desc limit 1;
     else
-      perform private.drop_links(v_row.org_id, v_row.id, 'proration');
-      perform private.drop_incomplete(v_row.org_id, 'scheduled');
       v_intent := private.end_subscription(v_row, at_cycle_end and v_row.status = 'active');
     end if;
   else

@@ -297,6 +297,25 @@ def test_what_the_database_makes_of_an_entity_ends_its_event(
     assert database.verdicts == [verdict, ("ignored", "names_nothing")]
 
 
+def test_event_that_comes_while_the_job_works_does_not_wait_for_another(
+    world: World, database: Billing
+) -> None:
+    late = event("payment.captured", {}, 2)
+    first = event("payment.captured", {})
+
+    def finish(**_: object) -> dict[str, Any]:
+        if late not in taken:
+            taken.append(late)
+            database.events = [late]
+        return {}
+
+    taken: list[dict[str, Any]] = []
+    database.events = [first]
+    database.replies["finish_payment_event"] = [finish]
+
+    assert run(world, database)["events"] == 2
+
+
 def test_intent_that_an_event_leads_to_is_carried_out_in_the_same_run(
     world: World, database: Billing
 ) -> None:

@@ -142,3 +142,20 @@ def test_usage_is_collected_as_told(gateway: Gateway) -> None:
     done("billing", "collect", "--org", ORG, "postpaid")
 
     assert gateway.asked == [("set_collection_mode", {"org_id": ORG, "collection_mode": "postpaid"})]
+
+
+def test_problems_are_told_as_they_are(gateway: Gateway) -> None:
+    gateway.answer("billing_problems", {"events": [{"id": 1, "error": "malformed"}], "payments": []})
+
+    assert done("billing", "problems")["events"] == [{"id": 1, "error": "malformed"}]
+
+
+@pytest.mark.parametrize(("more", "amount"), [((), None), (("--amount", "100"), 100)])
+def test_payment_is_given_back_whole_or_in_part(
+    gateway: Gateway, more: tuple[str, ...], amount: int | None
+) -> None:
+    gateway.answer("refund_payment", {"intent_id": "i", "amount": 100, "status": "open"})
+
+    assert done("billing", "refund", "pay_1", *more)["status"] == "open"
+    assert gateway.asked == [("refund_payment", {"payment_id": "pay_1", "amount": amount})]
+    assert run("billing", "refund", "pay_1", "--amount", "0").exit_code == 2

@@ -175,6 +175,7 @@ def test_event_is_stored_once_by_its_id_or_else_by_its_bytes(db: Database, buyer
     [
         ({"account_id": "acc_other"}, "payment.captured", "quarantined"),
         ({"event": "it names no account"}, "payment.captured", "quarantined"),
+        ({"event": "signed, and no event"}, "malformed", "quarantined"),
         ({"account_id": "acc_FLowFixture001"}, "payout.processed", "ignored"),
         ({"account_id": "acc_FLowFixture001"}, "payment.captured", "received"),
     ],

@@ -109,7 +109,7 @@ class _Job:
                     retry_at=verdict.retry_at,
                 )
                 done += 1
-            if not claimed.get("more"):
+            if not claimed.get("events"):  # what came meanwhile may have woken nobody
                 return done, False
         return done, True
 

@@ -90,6 +90,25 @@ def limit(org_id: UUID, key: str, value: str, until: datetime | None) -> Result:
     )
 
 
+@billing.command()
+@click.argument("payment_id")
+@click.option("--amount", type=click.IntRange(min=1), help="In paise; all that is left without it.")
+@reports()
+def refund(payment_id: str, amount: int | None) -> Result:
+    """Give a payment back, whole or in part; PAYMENT_ID is the supplier's (pay_…).
+
+    The credit note follows by itself. Asked again within a day for the same amount, it is the same refund.
+    """
+    return database().rpc("refund_payment", payment_id=payment_id, amount=amount)
+
+
+@billing.command()
+@reports()
+def problems() -> Result:
+    """Show what was not believed, not booked or refused: events, payments, intents and subscriptions."""
+    return database().rpc("billing_problems")
+
+
 def register(flow: click.Group) -> None:
     """Add the commands of this module."""
     flow.add_command(billing)

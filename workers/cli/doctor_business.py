@@ -15,7 +15,7 @@ LATE = timedelta(minutes=10)
 
 def findings(database: Database) -> Iterator[Finding]:
     """Look at each; a database older than this release is told of where the migrations are looked at."""
-    for look in (_whatsapp, _ledger, _indiamart, _deletions, _isolation, _retention):
+    for look in (_whatsapp, _ledger, _indiamart, _deletions, _isolation, _retention, _billing):
         try:
             yield from look(database)
         except FlowError:
@@ -129,3 +129,37 @@ def _retention(database: Database) -> Iterator[Finding]:
         )
     if not found:
         yield Finding("ok", "What is too old is cleared out every night")
+
+
+def _billing(database: Database) -> Iterator[Finding]:
+    """Whether what is on offer can be paid and invoiced, and what payment suppliers told in vain."""
+    offered = [
+        plan for plan in database.rpc("subscription_plans").get("plans") or [] if plan.get("is_current")
+    ]
+    missing = []
+    if not database.rpc("payment_provider").get("provider"):
+        missing.append(("supplier", "flow billing provider"))
+    if not database.rpc("seller").get("legal_name"):
+        missing.append(("seller", "flow billing seller"))
+    if offered:
+        for what, command in missing:
+            yield Finding(
+                "error",
+                f"Plans are on offer, but no {what} is set: nobody can subscribe",
+                f"Run `{command}`.",
+            )
+    says, waiting = database.rpc("billing_problems"), []
+    for name, words in (
+        ("events", "payment events are not believed"),
+        ("payments", "payments are not booked"),
+        ("intents", "wishes were refused by the supplier"),
+        ("subscriptions", "subscriptions are not as the supplier tells"),
+    ):
+        if many := len(says.get(name) or []):
+            waiting.append(f"{many} {words}")
+    if waiting:
+        yield Finding(
+            "warning", f"Billing: {', '.join(waiting)}", "`flow billing problems` names them and says why."
+        )
+    elif offered and not missing:
+        yield Finding("ok", f"Billing is well: {len(offered)} plans on offer")

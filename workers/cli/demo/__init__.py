@@ -20,15 +20,19 @@ if TYPE_CHECKING:
 def ensure_demo(settings: Settings) -> Result:
     """Make the demo organization of the stack with these settings, if it lacks anything; say how to sign in.
 
+    Plans are put on offer too, if nobody sells anything there yet.
+
     Gives {} when the stack does not work with its own sandbox: nothing invented is sent anywhere else.
     """
     from workers.cli.demo.seed import AGENT, ORGANIZATION, OWNER, PASSWORD, Seed
+    from workers.cli.demo.selling import ensure_selling
 
     sandbox = sandbox_of(settings)
     if sandbox is None:
         progress("META_GRAPH_URL and INDIAMART_URL are not this stack's sandbox: no demo organization.")
         return {}
     business, _ = Seed(settings, sandbox).plant()
+    ensure_selling(settings)
     return {
         "org_id": business.org_id,
         "organization": ORGANIZATION,

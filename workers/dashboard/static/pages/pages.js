@@ -1,7 +1,7 @@
 // pages.js: every page, where it is and what navigation shows of it. A page's module is loaded when it is first opened.
 //
 // path: as in router.match. name: the key of its words in ui/frame.js. nav: its icon, whether a phone's bar has it, and
-// what other addresses it stands for (also). needs: the least role. isAlone: without the frame (nobody is signed in, or
+// what other addresses it stands for (also), who is led there (needs). needs: the least role. isAlone: without the frame (nobody is signed in, or
 // there is no organization yet). isFull: on a phone it takes the whole screen, and has its own way back.
 // Addresses that share a `load` share one component, which stays when people go from one to the other.
 const inbox = () => import("./inbox/page.js")
@@ -36,6 +36,7 @@ export const pages = [
   { path: "/templates/:id/edit", load: templates, isFull: true },
   { path: "/reports", load: () => import("./reports/page.js"), name: "reports", nav: { icon: "ChartColumn" } },
   { path: "/usage", load: () => import("./usage/page.js"), name: "usage", nav: { icon: "IndianRupee" } },
+  { path: "/billing", load: () => import("./billing/page.js"), name: "billing", nav: { icon: "Wallet", needs: "owner" } },
   { path: "/start", load: () => import("./start/page.js"), name: "checklist", nav: { icon: "ListChecks" } },
   { path: "/settings", load: settings, name: "settings", nav: { icon: "Settings" } },
   { path: "/settings/indiamart/coverage", load: () => import("./indiamart-coverage/page.js"), isFull: true },

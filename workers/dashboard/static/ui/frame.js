@@ -14,19 +14,20 @@ import { Menu } from "./menu.js"
 export const t = words({
   en: {
     skip: "Skip to the page", pages: "Pages", more: "More", organization: "Organization", you: "You",
-    inbox: "Inbox", leads: "Leads", campaigns: "Campaigns", usage: "Usage", settings: "Settings", tasks: "Tasks", reports: "Reports", checklist: "Getting started", trust: "Trust",
+    inbox: "Inbox", leads: "Leads", campaigns: "Campaigns", usage: "Usage", billing: "Billing", settings: "Settings", tasks: "Tasks", reports: "Reports", checklist: "Getting started", trust: "Trust",
     newOrganization: "New organization…", signOut: "Sign out", signOutEverywhere: "Sign out everywhere", light: "Light", dark: "Dark", system: "As the device",
     offline: "No connection. What you see may be old; what you write is kept.", waiting: "Connecting again…",
   },
   hi: {
     skip: "पेज पर जाएँ", pages: "पेज", more: "और", organization: "संगठन", you: "आप",
-    inbox: "इनबॉक्स", leads: "लीड", campaigns: "कैंपेन", usage: "खर्च", settings: "सेटिंग", tasks: "काम", reports: "रिपोर्ट", checklist: "शुरुआत", trust: "भरोसा",
+    inbox: "इनबॉक्स", leads: "लीड", campaigns: "कैंपेन", usage: "खर्च", billing: "बिलिंग", settings: "सेटिंग", tasks: "काम", reports: "रिपोर्ट", checklist: "शुरुआत", trust: "भरोसा",
     newOrganization: "नया संगठन…", signOut: "साइन आउट", signOutEverywhere: "हर जगह से साइन आउट", light: "हल्का", dark: "गहरा", system: "डिवाइस जैसा",
     offline: "इंटरनेट नहीं है। जो दिख रहा है वह पुराना हो सकता है; आप जो लिखेंगे वह सुरक्षित रहेगा।", waiting: "फिर से जुड़ रहा है…",
   },
 })
 
 const Banner = lazy(() => import("../pages/trust/banner.js"))
+const Closed = lazy(() => import("../pages/billing/banner.js"))
 
 const isHere = (page) => [page.path, ...(page.nav.also ?? [])].some((path) => place.value.path === path || place.value.path.startsWith(`${path}/`))
 
@@ -52,7 +53,7 @@ const personItems = () => [
 
 /** isFull: on a phone the page wants the whole screen, and has a way back of its own. */
 export function Frame({ isFull, children }) {
-  const shown = pages.filter((page) => page.nav && (!page.needs || may(page.needs)))
+  const shown = pages.filter((page) => page.nav && [page.needs, page.nav.needs].every((role) => !role || may(role)))
   const beside = shown.filter((page) => !page.nav.isOnPhone)
   return html`<div class="frame ${isFull ? "full" : ""}">
     <a class="skip" href="#page" data-leave>${t("skip")}</a>
@@ -69,7 +70,7 @@ export function Frame({ isFull, children }) {
     </nav>
     <main class="page" id="page" tabindex="-1">
       ${line.value !== "live" && html`<div class="line-state" role="status" hidden=${line.value === "waiting"}><${Icon} name="WifiOff" size=${14} />${t("offline")}</div>`}
-      <${Banner} />
+      <${Banner} /><${Closed} />
       ${children}
     </main>
   </div>`

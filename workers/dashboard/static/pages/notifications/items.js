@@ -8,6 +8,7 @@ const MINE = `/leads?layout=table&f=${encodeURIComponent(JSON.stringify({ owner:
 export function hrefOf(item) {
   if (item.task_id) return `/tasks?task=${item.task_id}`
   if (item.kind === "lead_assigned") return item.lead_id ? `/leads/${item.lead_id}` : MINE
+  if (item.kind.startsWith("billing_")) return "/billing"
   if (item.conversation_id) return `/inbox/${item.conversation_id}`
   return item.lead_id ? `/leads/${item.lead_id}` : null
 }
