@@ -53,6 +53,14 @@ end;
 comment on function public.pay_arrears is
   'A payment link for the cycle whose debit failed, for owners: {intent_id, charge}. Paid, the plan holds until its end; for the next one a new mandate is needed. Raises PT403, PT404, PT409 nothing_due.';
 
+create function private.intent_json(intent private.billing_intents) returns jsonb
+  language sql stable set search_path = ''
+as $$
+  select jsonb_build_object('id', (intent).id, 'kind', (intent).kind, 'purpose', (intent).purpose, 'status', (intent).status, 'short_url', (intent).short_url, 'amount', (intent).amount,
+    'is_paid', (intent).paid_at is not null, 'link_status', (intent).link_status, 'error', (intent).error, 'created_at', (intent).created_at)
+$$;
+comment on function private.intent_json is 'An intent as owners see it.';
+
 create function private.intent_as_told(org_id uuid, intent_id uuid) returns jsonb
   language plpgsql stable security definer set search_path = ''
 as $$
@@ -60,9 +68,7 @@ declare
   v_told jsonb;
 begin
   perform private.require_role(intent_as_told.org_id, 'owner');
-  v_told := (select jsonb_build_object('id', i.id, 'kind', i.kind, 'purpose', i.purpose, 'status', i.status, 'short_url', i.short_url, 'amount', i.amount, 'is_paid', i.paid_at is not null,
-                                    'link_status', i.link_status, 'error', i.error, 'created_at', i.created_at)
-               from private.billing_intents i where i.org_id = intent_as_told.org_id and i.id = intent_as_told.intent_id);
+  select private.intent_json(i) into v_told from private.billing_intents i where i.org_id = intent_as_told.org_id and i.id = intent_as_told.intent_id;
   if v_told is null then
     raise sqlstate 'PT404' using message = 'There is nothing of the kind', detail = 'intent_unknown', hint = 'Reload the page.';
   end if;
@@ -193,7 +199,7 @@ begin
     'unpaid', (select coalesce(jsonb_agg(jsonb_build_object('number', n.number, 'total', n.total, 'issued_on', n.issued_on, 'short_url', i.short_url) order by n.id), '[]')
                  from public.invoices n left join private.billing_intents i on i.org_id = n.org_id and i.invoice_id = n.id and i.kind = 'payment_link' and i.status = 'done'
                 where n.org_id = billing_state.org_id and n.purpose = 'usage' and n.kind = 'invoice' and n.payment_id is null),
-    'intents', (select coalesce(jsonb_agg(private.intent_as_told(i.org_id, i.id) order by i.created_at desc), '[]') from private.billing_intents i
+    'intents', (select coalesce(jsonb_agg(private.intent_json(i) order by i.created_at desc), '[]') from private.billing_intents i
                  where i.org_id = billing_state.org_id and i.status in ('open', 'failed') and i.created_at > now() - interval '7 days'));
 end;
 $$;
