@@ -35,7 +35,12 @@ def test_a_person_is_erased_taken_back_and_erased_for_good(shop, window):
     admin = window(shop.join("admin"))
     page = admin.page
     admin.go(f"/leads/{lead}")
-    page.get_by_role("button", name="Erase this person…").click()
+    erase = page.get_by_role("button", name="Erase this person…")
+    # What cannot be undone is red, also where it is a quiet button.
+    red = page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--danger').trim()")
+    painted = "(node, red) => { node.style.color = red; return getComputedStyle(node).color }"
+    expect(erase).to_have_css("color", page.locator("h1").first.evaluate(painted, red))
+    erase.click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_text("Sister of Zubeida Marchetti")).to_be_visible()
     expect(dialog.get_by_text("Messages", exact=True)).to_be_visible()
@@ -57,6 +62,7 @@ def test_a_person_is_erased_taken_back_and_erased_for_good(shop, window):
     admin.go(f"/leads/{lead}")
     expect(page.get_by_role("heading", name="Erased contact")).to_be_visible()
     expect(page.get_by_text("Erased at their wish on")).to_be_visible()
+    expect(page.locator(".lead-event .bubble").get_by_text("Erased", exact=True)).to_be_visible()
     assert admin.axe() == []
     admin.go(f"/inbox/{thread}")
     expect(page.locator(".bubble").get_by_text("Erased", exact=True)).to_be_visible()

@@ -57,14 +57,14 @@ def test_administrators_download_all_data_of_a_person_and_agents_do_not(shop, wi
     admin = window(shop.join("admin"))
     admin.go(f"/leads/{lead}")
     with admin.page.expect_download() as download:
-        admin.page.get_by_role("button", name="Download all data of this person").click()
+        admin.page.get_by_role("button", name="Download this person's data").click()
     told = json.loads(Path(download.value.path()).read_text())
     assert [row["id"] for row in told["data"]["public.leads"]] == [str(lead)]
     admin.go("/settings")
-    expect(admin.page.get_by_role("link", name="Data and privacy")).to_be_visible()
+    expect(admin.page.get_by_role("link", name="Audit log and deletion")).to_be_visible()
     expect(admin.page.get_by_role("link", name="Export", exact=True)).to_have_count(0)
 
     agent = window(shop.join("agent"))
     agent.go(f"/leads/{lead}")
     expect(agent.page.get_by_role("heading", name="Person")).to_be_visible()
-    expect(agent.page.get_by_role("button", name="Download all data of this person")).to_have_count(0)
+    expect(agent.page.get_by_role("button", name="Download this person's data")).to_have_count(0)

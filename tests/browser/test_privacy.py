@@ -67,7 +67,7 @@ def test_administrators_read_the_audit_log_and_cannot_delete(shop, window):
     agent = window(shop.join("agent"))
     agent.go("/settings")
     expect(agent.page.get_by_role("link", name="Team")).to_be_visible()
-    expect(agent.page.get_by_role("link", name="Data and privacy")).to_have_count(0)
+    expect(agent.page.get_by_role("link", name="Audit log and deletion")).to_have_count(0)
 
 
 def test_everything_that_is_audited_has_words():

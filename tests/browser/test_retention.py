@@ -34,10 +34,10 @@ def test_an_owner_sees_what_goes_before_it_is_set_and_a_hold_stops_it(shop, wind
     owner.go("/settings/retention")
     card = owner.page.locator("section.card", has_text="Messages and contacts")
     expect(card.get_by_role("combobox")).to_have_value("")
-    expect(card.get_by_role("button", name="Look and save")).to_be_disabled()
+    expect(card.get_by_role("button", name="Review and save")).to_be_disabled()
 
     card.get_by_role("combobox").select_option("12")
-    card.get_by_role("button", name="Look and save").click()
+    card.get_by_role("button", name="Review and save").click()
     dialog = owner.page.get_by_role("dialog")
     expect(dialog.get_by_text("The coming night removes 3 messages.")).to_be_visible()
     dialog.get_by_role("button", name="Save").click()
@@ -63,7 +63,7 @@ def test_an_administrator_reads_how_long_things_live_and_cannot_change_it(shop, 
 
     expect(admin.page.get_by_text("Owners can change this.")).to_be_visible()
     expect(admin.page.get_by_role("combobox").first).to_be_disabled()
-    expect(admin.page.get_by_role("button", name="Look and save")).to_have_count(0)
+    expect(admin.page.get_by_role("button", name="Review and save")).to_have_count(0)
     expect(admin.page.get_by_role("button", name="Hold everything")).to_have_count(0)
     expect(admin.page.get_by_text("Eight financial years")).to_be_visible()
     expect(admin.page.get_by_role("link", name="Token use")).to_have_count(0)

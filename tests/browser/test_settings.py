@@ -219,3 +219,23 @@ def test_a_sheet_is_connected_and_its_state_is_shown(shop, window):
     owner.page.get_by_role("button", name="Connect sheet").click()
 
     expect(owner.page.get_by_role("heading", name="Enquiries · T")).to_be_visible()
+
+
+def test_the_sections_stand_under_headings_and_an_agent_sees_only_their_own(shop, window):
+    owner = window(shop.owner, "phone", at="/settings")
+    for group, section in (
+        ("Business", "Working hours"),
+        ("People", "Team"),
+        ("Channels", "WhatsApp"),
+        ("Data and privacy", "Export"),
+    ):
+        found = owner.page.get_by_role("region", name=group, exact=True)
+        expect(found.get_by_role("link", name=section, exact=True)).to_be_visible()
+    assert owner.axe() == []
+    assert owner.overflows() == []
+
+    agent = window(shop.join("agent"), "phone", lang="hi", at="/settings")
+    data = agent.page.get_by_role("region", name="डेटा और गोपनीयता")
+    expect(data.get_by_role("link")).to_have_text(["सहमति का लॉग"])
+    assert agent.axe() == []
+    assert agent.overflows() == []

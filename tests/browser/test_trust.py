@@ -93,3 +93,34 @@ def test_support_is_let_in_looks_and_is_out(shop, window):
     looking.page.reload()
     expect(looking.page.get_by_text("Ravi Patel")).to_have_count(0)
     expect(looking.page.locator(".alone h1")).to_be_visible()
+
+
+def test_the_page_tells_how_long_data_is_kept_and_leads_to_each_setting(shop, window):
+    shop.add_lead()
+    shop.db.execute(
+        "insert into private.retention_settings (org_id, class, months) values (%s, 'media', 24)", [shop.org]
+    )
+    owner = window(shop.owner, "phone", at="/trust")
+    kept = owner.page.locator(".provider > div", has_text="Photos, videos and documents")
+    expect(kept).to_contain_text("2 years")
+    for name, path in (
+        ("How long data is kept", "retention"),
+        ("Export", "export"),
+        ("Token use", "access"),
+        ("Audit log and deletion", "privacy"),
+    ):
+        link = owner.page.locator("main.page").get_by_role("link", name=name, exact=True)
+        expect(link).to_have_attribute("href", f"/settings/{path}")
+    assert owner.axe() == []
+    assert owner.overflows() == []
+
+    agent = window(shop.join("agent"), at="/trust")
+    expect(agent.page.get_by_role("heading", name="Old things are cleared out")).to_be_visible()
+    expect(agent.page.locator('main.page a[href^="/settings"]')).to_have_count(0)
+
+
+def test_signatures_are_not_called_good_because_refused_ones_are_not_counted(shop, window):
+    owner = window(shop.owner, at="/trust")
+    line = owner.page.locator(".trust-line", has_text="Only Meta's own updates are believed")
+    expect(line).to_contain_text("Refused updates are not counted")
+    expect(line).to_have_class("trust-line is-none")

@@ -14,7 +14,7 @@ const ICONS = {
 }
 
 const STATUSES = ["queued", "sending", "sent", "delivered", "read", "played", "failed", "cancelled", "uncertain", "received"]
-const KINDS = ["text", "template", "image", "video", "audio", "document", "sticker", "location", "contacts", "interactive", "reaction"]
+const KINDS = ["image", "video", "audio", "document", "sticker", "location", "contacts", "interactive", "reaction"]
 
 export function Item({ item, lead, reference }) {
   const who = item.actor ? reference.nameOf("member", item.actor) || t("left") : null
@@ -22,7 +22,7 @@ export function Item({ item, lead, reference }) {
   if (item.type === "message") {
     const isOut = item.direction === "outbound"
     return html`<li class="lead-event message ${isOut ? "out" : "in"}" data-type="message"><${Icon} name=${isOut ? "Send" : "MessageCircle"} size=${16} label=${t(isOut ? "out" : "in")} />
-      <div class="grow"><p class="bubble wrap">${item.text || t(`kind_${KINDS.includes(item.kind) ? item.kind : "other"}`)}</p>
+      <div class="grow"><p class="bubble wrap">${item.text || standIn(item.kind)}</p>
         <p class="row small soft">${isOut ? who ?? t("byItself") : null}${at}${isOut && STATUSES.includes(item.status) && html`<span class=${item.status === "failed" ? "danger" : ""}>${t(`status_${item.status}`)}</span>`}
           ${item.cost && html`<span class="numbers" title=${t("cost")}>${money(item.cost.amount, item.cost.currency, 4)}</span>`}</p></div></li>`
   }
@@ -32,6 +32,9 @@ export function Item({ item, lead, reference }) {
   }
   return html`<li class="lead-event change" data-type="change"><${Icon} name=${ICONS[item.kind] ?? "Info"} size=${16} /><p class="grow wrap small"><strong>${who ?? t("flow")}</strong> ${said(item, lead, reference)}</p>${at}</li>`
 }
+
+/** What stands for a message without words; what always had words and has none now was erased. */
+const standIn = (kind) => t(["text", "template"].includes(kind) ? "erasedMessage" : `kind_${KINDS.includes(kind) ? kind : "other"}`)
 
 /** What a change was, after the name of who made it. */
 function said({ kind, details: d }, lead, reference) {

@@ -6,8 +6,8 @@ import { words } from "../../lib/words.js"
 import { Button } from "../../ui/basics.js"
 
 const t = words({
-  en: { download: "Download all data of this person" },
-  hi: { download: "इस व्यक्ति का सारा डेटा डाउनलोड करें" },
+  en: { download: "Download this person's data" },
+  hi: { download: "इनका सारा डेटा डाउनलोड करें" },
 })
 
 async function save(contactId) {

@@ -50,8 +50,7 @@ export function Person({ lead, again }) {
     ${contact.username && html`<p class="small soft wrap">${t("username", { name: contact.username })}</p>`}
     ${query.data && missing.length > 0 && html`<details><summary>${t("addMore", { what: missing.map((field) => t(field)).join(", ") })}</summary><div class="stack tight">${missing.map(line)}</div></details>`}
     <${Merges} lead=${lead} again=${again} />
-    <${PersonData} contactId=${lead.contact_id} />
-    ${query.data && html`<${EraseButton} contact=${contact} again=${again} />`}
+    <div class="person-data"><${PersonData} contactId=${lead.contact_id} />${query.data && html`<${EraseButton} contact=${contact} again=${again} />`}</div>
   </section>`
 }
 

@@ -3,7 +3,7 @@ import { html, useEffect, useState } from "../../vendor/vendor.js"
 import { may } from "../../lib/session.js"
 import { Empty } from "../../ui/basics.js"
 import { Icon } from "../../ui/icon.js"
-import { sections } from "./sections.js"
+import { groups } from "./sections.js"
 import { t } from "./words.js"
 
 function Section({ section }) {
@@ -17,12 +17,13 @@ function Section({ section }) {
 }
 
 export default function Settings({ params }) {
-  const shown = sections.filter((section) => !section.needs || may(section.needs))
-  const open = shown.find((section) => section.key === params.section)
+  const shown = groups.map(({ key, sections }) => ({ key, sections: sections.filter(({ needs }) => !needs || may(needs)) }))
+  const open = shown.flatMap(({ sections }) => sections).find((section) => section.key === params.section)
   return html`<div class="settings ${open ? "open" : ""}">
     <nav class="settings-list" aria-label=${t("title")}>
       <h1>${t("title")}</h1>
-      ${shown.map((section) => html`<a key=${section.key} href="/settings/${section.key}" aria-current=${section === open ? "page" : undefined}><${Icon} name=${section.icon} /><span class="grow">${t(section.key)}</span><${Icon} name="ChevronRight" size=${16} /></a>`)}
+      ${shown.map((group) => html`<section key=${group.key} aria-labelledby=${`settings-${group.key}`}><h2 id=${`settings-${group.key}`}>${t(`group_${group.key}`)}</h2>
+        ${group.sections.map((section) => html`<a key=${section.key} href="/settings/${section.key}" aria-current=${section === open ? "page" : undefined}><${Icon} name=${section.icon} /><span class="grow">${t(section.key)}</span><${Icon} name="ChevronRight" size=${16} /></a>`)}</section>`)}
     </nav>
     <div class="settings-body">
       ${open ? html`<header class="top"><a class="icon-button settings-back" href="/settings" aria-label=${t("back")}><${Icon} name="ArrowLeft" /></a><h2>${t(open.key)}</h2></header>

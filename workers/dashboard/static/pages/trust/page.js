@@ -13,7 +13,7 @@ import { stand } from "./state.js"
 import { t } from "./words.js"
 
 function Whole({ kinds }) {
-  const all = Object.values(kinds)
+  const all = Object.values(kinds).filter((one) => one !== "none")
   const [bad, warn] = ["bad", "warn"].map((kind) => all.filter((one) => one === kind).length)
   const kind = bad ? "bad" : warn ? "warn" : "good"
   return html`<section class="card trust-whole is-${kind}"><span class="trust-seal"><${Icon} name=${kind === "good" ? "ShieldCheck" : "Shield"} size=${32} /></span>

@@ -1,6 +1,7 @@
 // sealed.js: tokens, who used them, and the connections.
 import { html } from "../../vendor/vendor.js"
 import { date, full, moment } from "../../lib/formats.js"
+import { may } from "../../lib/session.js"
 import { DAY, Line } from "./state.js"
 import { purposeOf, t } from "./words.js"
 
@@ -18,7 +19,7 @@ export function Sealed({ state, kinds }) {
   const { secrets, uses, address, webhooks_last_at: last } = state
   return html`<section class="card stack"><h2>${t("sealed")}</h2><ul class="list">
     <${Keys} secrets=${secrets} kind=${kinds.keys} />
-    <${Line} kind="good" title=${t("uses")} figure=${secrets.reads ? t("usesTimes", { n: secrets.reads }) : t("usesNone")}><p class="soft">${t("usesText")}</p>${uses?.length > 0 && html`<${Uses} uses=${uses} />`}<//>
+    <${Line} kind="none" title=${t("uses")} figure=${secrets.reads ? t("usesTimes", { n: secrets.reads }) : t("usesNone")}><p class="soft">${t("usesText")}</p>${uses?.length > 0 && html`<${Uses} uses=${uses} />`}${may("owner") && html`<p><a href="/settings/access">${t("access")}</a></p>`}<//>
     <${Line} kind=${kinds.webhooks} title=${t("webhooks")} figure=${last ? t("webhooksLast", { time: moment(last) }) : t("webhooksNone")}><p class="soft">${t("webhooksText")}</p><//>
     <${Line} kind=${kinds.address} title=${t("address")} figure=${address === "https" ? "TLS" : null}><p class="soft">${t({ https: "addressHttps", loopback: "addressLoopback" }[address] ?? "addressUnknown")}</p><//>
   </ul></section>`

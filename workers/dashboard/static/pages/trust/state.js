@@ -19,7 +19,7 @@ export const stand = ({ isolation, closed, secrets, address, support, retention,
   rls: closed.protected < closed.tables ? "bad" : "good",
   anon: closed.anon_grants ? "bad" : "good",
   keys: !secrets.key_version ? "none" : secrets.broken || ago(secrets.key_since) > 365 * DAY ? "warn" : "good",
-  webhooks: "good",
+  webhooks: "none", // refused signatures are not counted, so there is nothing to judge it by
   address: address === "https" ? "good" : address ? "none" : "warn",
   support: support.some((grant) => grant.is_open) ? "warn" : "good",
   clearing: !retention ? "none" : retention.failed ? "bad" : !retention.finished_at || ago(retention.finished_at) > 2 * DAY ? "warn" : "good",

@@ -19,7 +19,7 @@ export const t = words({
     keys: "Tokens and keys are sealed", keysText: "Your Meta tokens and IndiaMART keys are encrypted with AES-256. Key version {n} is in use since {date}.", keysNone: "You have not entrusted a token or key to Flow yet. When you do, it is encrypted with AES-256 before it is stored.", keysBroken: { one: "{n} token no longer opens. Connect that account again.", other: "{n} tokens no longer open. Connect those accounts again." }, keysOld: "Key version {n} is in use since {date}, for longer than a year. The operator should renew it.",
     sealedCount: { one: "{n} sealed", other: "{n} sealed" },
     uses: "Who used your tokens", usesText: "A token is opened in memory only, for one piece of work. Each time is counted.", usesTimes: { one: "{n} time in 30 days", other: "{n} times in 30 days" }, usesNone: "Not opened in 30 days.", usesLast: "last: {time}", usesShow: "See what for",
-    webhooks: "Only Meta's own updates are believed", webhooksText: "An update without Meta's signature is refused before anything of it is read.", webhooksLast: "last: {time}", webhooksNone: "none yet",
+    webhooks: "Only Meta's own updates are believed", webhooksText: "An update without Meta's signature is refused before anything of it is read. Refused updates are not counted: the time is that of the last genuine one.", access: "Token use", webhooksLast: "last: {time}", webhooksNone: "none yet",
     address: "Connections are encrypted", addressHttps: "All traffic is TLS; plain http is refused.", addressLoopback: "This Flow runs on one machine. As soon as it has a public address, only TLS is taken.", addressUnknown: "The database has not been told where Flow's programs are.",
   },
   hi: {
@@ -40,7 +40,7 @@ export const t = words({
     keys: "टोकन और key सील हैं", keysText: "आपके Meta टोकन और IndiaMART key AES-256 से एन्क्रिप्ट हैं। key का संस्करण {n}, {date} से चल रहा है।", keysNone: "आपने Flow को अभी कोई टोकन या key नहीं सौंपी। सौंपने पर वह रखे जाने से पहले AES-256 से एन्क्रिप्ट होगी।", keysBroken: { one: "{n} टोकन अब नहीं खुलता। वह खाता फिर से जोड़ें।", other: "{n} टोकन अब नहीं खुलते। वे खाते फिर से जोड़ें।" }, keysOld: "key का संस्करण {n}, {date} से चल रहा है: एक साल से ज़्यादा। ऑपरेटर को उसे नया करना चाहिए।",
     sealedCount: { one: "{n} सील", other: "{n} सील" },
     uses: "आपके टोकन किसने इस्तेमाल किए", usesText: "टोकन केवल मेमोरी में, एक ही काम के लिए खुलता है। हर बार गिना जाता है।", usesTimes: { one: "30 दिन में {n} बार", other: "30 दिन में {n} बार" }, usesNone: "30 दिन में नहीं खुला।", usesLast: "पिछली बार: {time}", usesShow: "देखें किसलिए",
-    webhooks: "केवल Meta के असली अपडेट माने जाते हैं", webhooksText: "जिस अपडेट पर Meta के हस्ताक्षर नहीं, उसे पढ़े बिना ही लौटा दिया जाता है।", webhooksLast: "पिछला: {time}", webhooksNone: "अभी कोई नहीं",
+    webhooks: "केवल Meta के असली अपडेट माने जाते हैं", webhooksText: "जिस अपडेट पर Meta के हस्ताक्षर नहीं, उसे पढ़े बिना ही लौटा दिया जाता है। लौटाए गए अपडेट गिने नहीं जाते: समय पिछले असली अपडेट का है।", access: "टोकन का इस्तेमाल", webhooksLast: "पिछला: {time}", webhooksNone: "अभी कोई नहीं",
     address: "कनेक्शन एन्क्रिप्ट हैं", addressHttps: "सारा ट्रैफ़िक TLS से जाता है; सादा http नहीं चलता।", addressLoopback: "यह Flow एक ही मशीन पर चल रहा है। सार्वजनिक पता मिलते ही केवल TLS चलेगा।", addressUnknown: "डेटाबेस को नहीं बताया गया कि Flow के प्रोग्राम कहाँ हैं।",
   },
 })
