@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.leads import LOOKS, plant
+from tests.browser.leads import plant
 from tests.browser.shop import Shop
 from tests.database import Database
 from tests.e2e.commands import Commands, RunningStack, eventually
@@ -152,15 +152,3 @@ def test_a_task_that_is_due_is_told_by_the_browser_once_to_who_chose_it(shop, wi
     expect(page.get_by_role("button", name="Notifications: 1 unread")).to_be_visible()
     eventually(lambda: page.evaluate("told.some((words) => words.startsWith('Due: Call Ravi | '))"))
     assert page.evaluate("told.filter((words) => words.startsWith('Due')).length") == 1
-
-
-@pytest.mark.parametrize(("size", "theme", "lang"), LOOKS[1:2])
-def test_the_bell_and_its_page_are_accessible_and_fit(shop, window, size, theme, lang):
-    tell_many(shop, 100)
-    opened = window(shop.owner, size, theme=theme, lang=lang, at="/notifications")
-    expect(opened.page.locator(".told-item").first).to_be_visible()
-    if size == "desktop":
-        opened.page.locator("button.bell").click()
-        expect(opened.page.locator(".bell-panel .told-item").first).to_be_visible()
-    assert opened.axe() == []
-    assert opened.overflows() == []

@@ -177,24 +177,3 @@ def test_templates_are_read_from_meta_and_agents_only_look(shop, window):
     agent.page.locator(".template-row").click()
     expect(agent.page.locator(".template-body .bubble")).to_be_visible()
     expect(agent.page.get_by_role("button", name=re.compile("New|Edit|Read from"))).to_have_count(0)
-
-
-def test_templates_are_accessible_and_fit_a_phone(shop, window):
-    one = plant(shop, LONG, text=HOSTILE)
-    plant(shop, LONG, language="hi", status="REJECTED")
-    opened = window(shop.owner, "phone", lang="hi")
-    page = opened.page
-    shown = {
-        "/templates": ".template-row",
-        f"/templates/{one}": ".bubble",
-        f"/templates/{one}/edit": ".bubble",
-    }
-    for path, what in shown.items():
-        opened.go(path)
-        expect(page.locator(what).locator("visible=true").first).to_be_visible(timeout=15_000)
-        fits(opened)
-    page.context.add_cookies([{"name": "lang", "value": "en", "url": page.url}])
-    for path, what in (shown | {"/templates/new": ".bubble", "/templates/unknown": ".empty"}).items():
-        opened.go(path)
-        expect(page.locator(what).locator("visible=true").first).to_be_visible(timeout=15_000)
-        assert opened.overflows() == [], path
