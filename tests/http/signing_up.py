@@ -65,8 +65,10 @@ class Onboarding:
     @property
     def attempt(self) -> dict[str, Any]:
         """The attempt that changed last, as it is stored."""
+        # All is one transaction to the clock, but each call is a subtransaction of its own.
         query = (
-            "select to_jsonb(s) from public.whatsapp_signups s where org_id = %s order by ctid desc limit 1"
+            "select to_jsonb(s) from public.whatsapp_signups s where org_id = %s"
+            " order by xmin::text::bigint desc, cmin::text::bigint desc limit 1"
         )
         found: dict[str, Any] = self.db.value(query, self.org_id)
         return found

@@ -15,6 +15,7 @@ from tests.http.running_sandbox import SECRET, RunningSandbox, running_sandbox
 from tests.http.signing_up import NEW, PHONE, WABA, Onboarding
 from workers.errors import Refused, Unavailable
 from workers.logs import configure_logs
+from workers.meta.connect import go_on
 
 OTHER = "770300000000002"
 COEXISTENCE = "FINISH_WHATSAPP_BUSINESS_APP_ONBOARDING"
@@ -574,6 +575,7 @@ def test_a_disconnect_takes_the_tokens_of_attempts_that_wait(asha: Onboarding) -
     asha.finish()
     asha.control.fault("error", endpoint="management", call="phone_numbers", code=131000)
     refusal(asha.finish)
+    waiting = str(asha.attempt["id"])
 
     asha.database.rpc("disconnect_whatsapp", org_id=str(asha.org_id))
 
@@ -581,7 +583,7 @@ def test_a_disconnect_takes_the_tokens_of_attempts_that_wait(asha: Onboarding) -
     assert all(row["revoked_at"] for row in tokens)
     # The connected one stays for the cleaning up at Meta; that of the attempt is of no more use.
     assert [row["kept_until"] is not None for row in tokens if row["cipher"]] == [True]
-    assert refusal(asha.resume).detail == "signup_ended"
+    assert refusal(lambda: go_on(asha.work, waiting)).detail == "signup_ended"
 
 
 def test_nothing_to_open_metas_window_with_is_said_before_anything_begins(asha: Onboarding) -> None:
