@@ -178,7 +178,7 @@ begin
     into v_compared, v_messages
     from (select m.* from public.messages m
            where m.org_id = compare_with_shadow.org_id and m.created_at >= compare_with_shadow.since
-             and (m.wamid is not null or m.direction = 'inbound') and m.wamid not like 'erased.%') r
+             and (m.wamid is not null or m.direction = 'inbound') and coalesce(m.wamid, '') not like 'erased.%') r
     full join (select m.* from public.messages m
                 where m.org_id = compare_with_shadow.shadow and m.created_at >= compare_with_shadow.since
                   and m.wamid not like 'erased.%') s on s.wamid = r.wamid;

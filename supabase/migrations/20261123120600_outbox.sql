@@ -46,7 +46,7 @@ comment on column private.send_lanes.number_id is 'The number that sends.';
 comment on column private.send_lanes.next_at is 'When the next queued message is due; while leased, when the lease expires; null: nothing to send.';
 comment on column private.send_lanes.lease is 'Set while a dispatcher holds the lane; its results are known by it.';
 comment on column private.send_lanes.late_lease is 'The lease that ran out over message_id: a refusal that comes late is still believed.';
-comment on column private.send_lanes.message_id is 'The message under way, or the uncertain one that holds the lane for a minute. No foreign key: the lane is freed by the messages own result.';
+comment on column private.send_lanes.message_id is 'The message under way, or the uncertain one that holds the lane for a minute. No foreign key: the lane is freed by the message''s own result.';
 comment on column private.send_lanes.pair_tokens is 'Bucket of Meta''s pair limit: 45 at once, then one message in 6 seconds to one person.';
 comment on column private.send_lanes.pair_refilled_at is 'When pair_tokens was last counted.';
 comment on column private.send_lanes.is_held is

@@ -19,6 +19,7 @@ from tests.bench.pages import become, fill, note
 from tests.cluster import STATE, Cluster
 from tests.local.flow_command import free_port
 from workers.rights import purging
+from workers.rights.steps import PAUSE
 
 MESSAGES = int(os.environ.get("FLOW_BENCH_PURGE", "1000000"))
 IDLE_SECONDS = 20
@@ -103,7 +104,7 @@ def purge(admin: Connection) -> tuple[list[float], dict[str, Any]]:
         if certificate := row[0].get("certificate"):
             return steps, certificate
         assert row[0]["deletion_id"], "it is not due"
-        time.sleep(purging.PAUSE)
+        time.sleep(PAUSE)
 
 
 def inbox(neighbour: Connection) -> float:
