@@ -3,7 +3,8 @@ import { html } from "../../vendor/vendor.js"
 import { date, full, moment } from "../../lib/formats.js"
 import { may } from "../../lib/session.js"
 import { DAY, Line } from "./state.js"
-import { purposeOf, t } from "./words.js"
+import { workOf } from "../settings/access-words.js"
+import { t } from "./words.js"
 
 function Keys({ secrets, kind }) {
   const isOld = secrets.key_since && Date.now() - new Date(secrets.key_since) > 365 * DAY
@@ -12,7 +13,7 @@ function Keys({ secrets, kind }) {
 }
 
 const Uses = ({ uses }) => html`<details class="trust-more"><summary>${t("usesShow")}</summary>
-  <ul class="list">${uses.map((use) => html`<li class="row between breaks small"><span class="wrap">${purposeOf(use.purpose)}${use.hint && html` <span class="soft">…${use.hint}</span>`}</span>
+  <ul class="list">${uses.map((use) => html`<li class="row between breaks small"><span class="wrap">${workOf(use.purpose)}${use.hint && html` <span class="soft">…${use.hint}</span>`}</span>
     <span class="soft numbers" title=${full(use.last_at)}>${t("usesTimes", { n: use.reads })} · ${t("usesLast", { time: moment(use.last_at) })}</span></li>`)}</ul></details>`
 
 export function Sealed({ state, kinds }) {

@@ -44,11 +44,3 @@ export const t = words({
     address: "कनेक्शन एन्क्रिप्ट हैं", addressHttps: "सारा ट्रैफ़िक TLS से जाता है; सादा http नहीं चलता।", addressLoopback: "यह Flow एक ही मशीन पर चल रहा है। सार्वजनिक पता मिलते ही केवल TLS चलेगा।", addressUnknown: "डेटाबेस को नहीं बताया गया कि Flow के प्रोग्राम कहाँ हैं।",
   },
 })
-
-/** What a token was opened for, as the functions call it. */
-const purposes = words({
-  en: { dispatch: "Sending messages", media: "Fetching pictures and files", health: "Looking after the connection", indiamart: "Fetching leads", signup: "Connecting WhatsApp", registration: "Registering the number", reconcile: "Comparing the bill with Meta", cleanup: "Ending the connection at Meta", template_sync: "Reading templates", template_write: "Handing in templates" },
-  hi: { dispatch: "संदेश भेजना", media: "तस्वीरें और फ़ाइलें लाना", health: "कनेक्शन की देखरेख", indiamart: "लीड लाना", signup: "WhatsApp जोड़ना", registration: "नंबर रजिस्टर करना", reconcile: "Meta के बिल से मिलान", cleanup: "Meta पर कनेक्शन खत्म करना", template_sync: "टेम्पलेट पढ़ना", template_write: "टेम्पलेट भेजना" },
-})
-const KNOWN = new Set(["dispatch", "media", "health", "indiamart", "signup", "registration", "reconcile", "cleanup", "template_sync", "template_write"])
-export const purposeOf = (purpose) => (KNOWN.has(purpose) ? purposes(purpose) : purpose.replaceAll("_", " "))
