@@ -22,6 +22,7 @@ from workers.errors import FlowError, Unavailable
 from workers.meta.graph import Graph
 from workers.settings import Settings
 from workers.signals import Signals
+from workers.telemetry.trace import carried, on_behalf
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -123,7 +124,7 @@ class _Dispatcher:
                 self._launch(pool, claim)
                 if claim.signals and (self.signalling is None or self.signalling.done()):
                     signals = Signals(self.database, self.graph)
-                    self.signalling = pool.submit(signals.drain, deadline)
+                    self.signalling = pool.submit(carried(signals.drain), deadline)
                 next_in = None if claim.wait_ms is None else claim.wait_ms / 1000
                 if claim.messages:
                     is_last_look = False
@@ -154,14 +155,17 @@ class _Dispatcher:
         self.counts.claimed += len(claim.messages)
         for message in claim.messages:
             token = claim.tokens[message.account_id]
-            future = pool.submit(self._send, message, token, claimed_at)
+            future = pool.submit(carried(self._send), message, token, claimed_at)
             self.in_air[future] = _Flight(claim.lease, message)
 
     def _send(self, message: Claimed, token: str, claimed_at: float) -> dict[str, object]:
         if time.monotonic() - claimed_at > START_WITHIN:
             return {"outcome": "released"}
         try:
-            return {**self.graph.send_message(message.phone_number_id, token, message.payload).as_result()}
+            sent = on_behalf(
+                message.org_id, self.graph.send_message, message.phone_number_id, token, message.payload
+            )
+            return {**sent.as_result()}
         except FlowError as error:  # refused here, before anything left
             log.error("not sent", detail=error.detail)  # noqa: TRY400
             return {"outcome": "not_sent"}

@@ -4,6 +4,7 @@
   + SettingsError           the operator, by changing a setting
   + Refused                 the caller: the database, or a border, said no, and says why (HTTP 4xx)
   + Unavailable             nobody here: the database or its gateway cannot answer now (HTTP 503)
+    + Busy                  others needed the same rows: the call was undone whole
   + ProviderError           nobody here: Meta, IndiaMART, … failed or could not be reached (HTTP 502)
     + GraphError            (workers.meta.graph) Meta answered with an error object
 
@@ -20,18 +21,22 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 
 import structlog
-from flask import Flask, Response, g, json
+from flask import Flask, Response, current_app, g, json
 from postgrest.exceptions import APIError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 log = structlog.stdlib.get_logger(__name__)
 
+LISTENERS = "flow_errors"
+"""Where an app keeps who is told of unforeseen errors."""
+
 _OWN_CODE = re.compile(r"PT([1-5][0-9]{2})")
 _RETRY_AT = re.compile(r"retry_at=(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z)")
 # Classes of SQLSTATE that say «not now» rather than «no».
 _NOT_NOW = ("08", "53", "55", "57", "58")
-_TRY_AGAIN = ("40001", "40P01", "55P03")
+# A conflict of serializable transactions, a deadlock, a lock that did not come free in time.
+_BUSY = ("40001", "40P01", "55P03")
 
 
 class FlowError(Exception):
@@ -44,6 +49,8 @@ class FlowError(Exception):
         self.message = message or (type(self).__doc__ or "").splitlines()[0]
         self.detail = detail or type(self).detail
         self.retry_at: str | None = None
+        self.headers: Mapping[str, str] = {}
+        """What the answer says besides."""
         super().__init__(self.message)
 
 
@@ -86,7 +93,13 @@ class Unavailable(FlowError):  # noqa: N818 (read as a sentence)
     ) -> None:
         super().__init__(message, detail=detail)
         self.is_brief = is_brief
-        """Whether the same call may well succeed at once: a deadlock, a dropped connection."""
+        """Whether the same call may well succeed at once: a dropped connection."""
+
+
+class Busy(Unavailable):
+    """The database was busy. Try again."""
+
+    detail = "busy"
 
 
 class ProviderError(FlowError):
@@ -102,8 +115,8 @@ def from_api_error(error: APIError) -> FlowError:
     message = error.message or None
     if own := _OWN_CODE.fullmatch(code):
         return _own_refusal(int(own[1]), message, error)
-    if code in _TRY_AGAIN:
-        return Unavailable("The database was busy. Try again.", detail="busy", is_brief=True)
+    if code in _BUSY:
+        return Busy()
     if len(code) == 5 and code[:2] in _NOT_NOW:
         return Unavailable(detail="timeout" if code == "57014" else None)
     if code in ("PGRST301", "PGRST302", "PGRST303"):
@@ -183,7 +196,7 @@ def _answer_own(error: FlowError) -> Response:
         return _answer_unforeseen(error)
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("request failed", detail=error.detail, error=error.message)
-    return problem(error.status, error.message, error.detail, error.retry_at)
+    return problem(error.status, error.message, error.detail, error.retry_at, error.headers)
 
 
 def _answer_http(error: HTTPException) -> BaseResponse:
@@ -197,6 +210,8 @@ def _answer_http(error: HTTPException) -> BaseResponse:
 
 def _answer_unforeseen(error: Exception) -> Response:
     log.error("unforeseen error", exc_info=error, error_type=type(error).__name__)
+    for tell in current_app.extensions.get(LISTENERS, ()):
+        tell(error)
     return problem(500, "Something went wrong inside Flow.", "internal_error")
 
 

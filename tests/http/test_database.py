@@ -12,7 +12,7 @@ import structlog
 
 from tests.http.recording import settings
 from workers.database import Database
-from workers.errors import FlowError, Refused, Unavailable
+from workers.errors import Busy, FlowError, Refused, Unavailable
 
 Reply = tuple[int, str, str]
 JSON = "application/json"
@@ -151,6 +151,71 @@ def test_hanging_up_is_brief_and_not_tried_again(gateway, database):
         database.rpc("ping")
 
     assert caught.value.is_brief
+    assert len(gateway.asked) == 1
+
+
+def in_turn(*replies: Reply) -> Callable[[BaseHTTPRequestHandler], None]:
+    """One answer after the other."""
+    left = list(replies)
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        status, kind, text = left.pop(0)
+        if status == 0:
+            handler.connection.shutdown(socket.SHUT_RDWR)
+            return
+        handler.send_response(status)
+        handler.send_header("Content-Type", kind)
+        handler.send_header("Content-Length", str(len(text)))
+        handler.end_headers()
+        handler.wfile.write(text.encode())
+
+    return answer
+
+
+HANGS_UP: Reply = (0, JSON, "")
+DEADLOCK: Reply = (500, JSON, '{"code":"40P01","message":"deadlock detected"}')
+DONE: Reply = (200, JSON, '{"done":1}')
+
+
+@pytest.mark.parametrize("code", ["40P01", "40001", "55P03"])
+def test_what_the_database_undid_whole_is_called_again(gateway, database, code):
+    undone = (500, JSON, json.dumps({"code": code, "message": "no"}))
+    gateway.reply = in_turn(undone, undone, DONE)
+
+    assert database.rpc("ping") == {"done": 1}
+    assert len({body for _, _, body in gateway.asked}) == 1
+
+
+def test_deadlock_after_deadlock_is_told_after_the_third(gateway, database):
+    gateway.reply = DEADLOCK
+
+    with pytest.raises(Busy):
+        database.insist("ping")
+
+    assert len(gateway.asked) == 3
+
+
+def test_who_insists_calls_again_after_a_dropped_connection(gateway, database):
+    gateway.reply = in_turn(HANGS_UP, DEADLOCK, HANGS_UP, DONE)
+
+    assert database.insist("ping") == {"done": 1}
+
+
+def test_who_insists_is_told_after_the_third_dropped_connection(gateway, database):
+    gateway.reply = in_turn(*[HANGS_UP] * 4)
+
+    with pytest.raises(Unavailable):
+        database.insist("ping")
+
+    assert len(gateway.asked) == 3
+
+
+def test_nobody_insists_on_what_was_refused(gateway, database):
+    gateway.reply = (409, JSON, '{"code":"PT409","message":"no"}')
+
+    with pytest.raises(Refused):
+        database.insist("ping")
+
     assert len(gateway.asked) == 1
 
 

@@ -406,6 +406,22 @@ def test_disconnect_waits_for_a_claim_and_the_next_claim_finds_nothing(lasting, 
 # Meta lets go first
 
 
+def test_disconnect_waits_for_nobody_who_has_a_conversation_that_sends_nothing(lasting, connect):
+    """A status that came late holds its lane, and may be waiting for one that the disconnect holds."""
+    business, meta = lasting(), connect()
+    business.sent(ASHA)
+    (waiting,) = business.send("+919820000022")
+
+    with meta.transaction():
+        meta.execute(
+            "select from private.send_lanes where org_id = %s and next_at is null for update",
+            [business.org_id],
+        )
+        disconnect(business.db, business)
+
+    assert business.message(waiting)["status"] == "cancelled"
+
+
 def test_reconnecting_is_asked_once_and_what_waits_is_sent_after_it(business, db):
     (message,) = business.send(ASHA)
     ask = "select private.ask_reconnect(%s, %s, 'Meta withdrew the access')"

@@ -338,7 +338,7 @@ def test_uncertain_template_of_a_disconnected_number_is_not_sent_again(business,
     call(db, "disconnect_whatsapp", org_id=business.org_id)
 
     business.let_pass(UNSURE)
-    call(db, "sweep")
+    db.execute("select private.sweep()")
 
     assert business.message(message)["status"] == "uncertain"
     assert business.message(message)["needs_attention"]
@@ -360,7 +360,7 @@ def test_message_queued_in_the_moment_of_a_disconnect_is_cancelled_by_the_sweep(
         json.dumps(body),
     )
 
-    call(db, "sweep")
+    db.execute("select private.sweep()")
 
     assert business.statuses() == ["cancelled"]
 
@@ -375,7 +375,7 @@ def test_paused_number_keeps_its_queue_and_resumes(business):
     assert business.statuses() == ["queued", "queued"]
     business.let_pass(3601)
     assert sorted(ids(business.claim())) == [first, second]
-    call(business.db, "sweep")
+    business.db.execute("select private.sweep()")
     assert business.number()["status"] == "connected"
 
 

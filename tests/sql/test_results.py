@@ -60,16 +60,16 @@ def test_uncertain_template_is_sent_once_more_and_then_waits_for_a_person(busine
     (message,) = business.send(ASHA)
     business.record(business.claim(), "unknown")
     business.let_pass(UNSURE - 1)
-    call(db, "sweep")
+    db.execute("select private.sweep()")
     assert business.message(message)["status"] == "uncertain"
 
     business.let_pass(2)
-    call(db, "sweep")
+    db.execute("select private.sweep()")
     claim = business.claim()
     assert ids(claim) == [message]
     business.record(claim, "unknown")
     business.let_pass(UNSURE + 1)
-    call(db, "sweep")
+    db.execute("select private.sweep()")
 
     assert business.message(message)["needs_attention"]
     assert business.claim()["messages"] == []
@@ -81,7 +81,7 @@ def test_uncertain_text_waits_for_a_person(business, db):
     business.record(business.claim(), "unknown")
 
     business.let_pass(UNSURE + 1)
-    call(db, "sweep")
+    db.execute("select private.sweep()")
 
     waiting = business.message(message)
     assert (waiting["status"], waiting["needs_attention"]) == ("uncertain", True)
@@ -169,7 +169,7 @@ def test_acceptance_after_a_resend_was_queued_stops_the_resend(business, db):
     business.let_pass(61)
     business.claim()
     business.let_pass(UNSURE)
-    call(db, "sweep")
+    db.execute("select private.sweep()")
     assert business.message(message)["status"] == "queued"
 
     business.record(claim)

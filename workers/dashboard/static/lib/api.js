@@ -2,8 +2,12 @@
 // a secret through /api/*. Whatever fails is thrown as a Problem.
 import { asProblem, fromPostgrest, Problem } from "./problems.js"
 import { org, renew, supabase } from "./session.js"
+import { traceparent } from "./trace.js"
 
 const PATIENCE = 20_000
+// Others needed the same rows at the same moment (a deadlock, a lock that did not come free): the call was undone whole.
+const UNDONE = new Set(["40001", "40P01", "55P03"])
+const PAUSES = [50, 250]
 
 /** Calls a function of the database for the organization. */
 export const rpc = (name, args = {}) =>
@@ -15,11 +19,15 @@ export const rpcAlone = (name, args = {}) => answer(() => supabase.rpc(name, arg
 /** Reads rows of the organization: `rows("tags", (query) => query.select("id, name").order("name"))`. */
 export const rows = (table, ask) => answer(() => ask(supabase.from(table)).eq("org_id", org.value.id))
 
-async function answer(ask, isSecond = false) {
+async function answer(ask, isRenewed = false, tries = 0) {
   const { data, error, status } = await ask()
   if (!error) return data
+  if (UNDONE.has(error.code) && tries < PAUSES.length) {
+    await new Promise((resume) => setTimeout(resume, PAUSES[tries]))
+    return answer(ask, isRenewed, tries + 1)
+  }
   const problem = fromPostgrest(error, status)
-  if (problem.status === 401 && !isSecond && (await renew())) return answer(ask, true)
+  if (problem.status === 401 && !isRenewed && (await renew())) return answer(ask, true, tries)
   throw problem
 }
 
@@ -46,6 +54,7 @@ export async function uploadWatched(action, form, onProgress, signal, isSecond =
     const request = new XMLHttpRequest()
     request.open("POST", `/api/${action}`)
     request.setRequestHeader("Authorization", `Bearer ${session?.access_token ?? ""}`)
+    request.setRequestHeader("traceparent", traceparent())
     request.timeout = 300_000
     request.upload.onprogress = ({ loaded, total }) => onProgress(total ? loaded / total : 0)
     request.onload = () => resolve({ status: request.status, text: request.responseText })
@@ -68,7 +77,7 @@ async function ask(action, body, headers, patience = PATIENCE, isSecond = false)
     response = await fetch(`/api/${action}`, {
       method: "POST",
       body,
-      headers: { ...headers, Authorization: `Bearer ${session?.access_token ?? ""}` },
+      headers: { ...headers, traceparent: traceparent(), Authorization: `Bearer ${session?.access_token ?? ""}` },
       signal: AbortSignal.timeout(patience),
     })
   } catch (error) {
@@ -77,5 +86,5 @@ async function ask(action, body, headers, patience = PATIENCE, isSecond = false)
   if (response.ok) return response
   if (response.status === 401 && !isSecond && (await renew())) return ask(action, body, headers, patience, true)
   const told = await response.json().catch(() => ({}))
-  throw new Problem({ status: response.status, detail: told.detail, message: told.message, retryAt: told.retry_at ?? null })
+  throw new Problem({ status: response.status, detail: told.detail, message: told.message, retryAt: told.retry_at ?? null, requestId: told.request_id ?? null })
 }

@@ -5,7 +5,7 @@ import { asProblem } from "./problems.js"
 const known = new Map() // key → {state: signal({data, problem, isLoading}), read}
 
 const entry = (key, read) => {
-  if (!known.has(key)) known.set(key, { state: signal({ data: undefined, problem: null, isLoading: false }), read, turn: 0, users: 0 })
+  if (!known.has(key)) known.set(key, { state: signal({ data: undefined, problem: null, isLoading: false }), read, turn: 0, changes: 0, users: 0 })
   const found = known.get(key)
   found.read = read
   return found
@@ -13,10 +13,13 @@ const entry = (key, read) => {
 
 async function load(found) {
   const turn = ++found.turn
+  const { changes } = found
   found.state.value = { ...found.state.value, isLoading: true }
   try {
     const data = await found.read()
-    if (turn === found.turn) found.state.value = { data, problem: null, isLoading: false }
+    if (turn !== found.turn) return
+    if (changes !== found.changes) await load(found) // it was read before a change that is shown, and may not know of it
+    else found.state.value = { data, problem: null, isLoading: false }
   } catch (error) {
     if (turn === found.turn) found.state.value = { ...found.state.value, problem: asProblem(error), isLoading: false }
   }
@@ -49,6 +52,7 @@ export function adjust(key, change) {
   const found = known.get(key)
   if (found?.state.value.data === undefined) return () => {}
   const before = found.state.value
+  found.changes++
   found.state.value = { ...before, data: change(before.data) }
   return () => { found.state.value = before }
 }
