@@ -86,6 +86,29 @@ comment on function private.entitlement is
   'Whether one more of a feature may be added, or something done: seats, numbers, leads_per_month (never refused, flagged), send, export (always): {allowed, limit: null for unlimited, used, reason: limit_reached | '
   'subscription_suspended | null}. Raises PT422 entitlement_unknown.';
 
+create function private.require_plan_fits(org_id uuid, plan private.subscription_plans, quantity int) returns void
+  language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  v_over record;
+begin
+  select f.key, private.used(require_plan_fits.org_id, f.key) as used, f.value * case when f.key = 'seats' and (plan).is_per_seat then require_plan_fits.quantity else 1 end as room into v_over
+    from private.plan_features f
+   where f.plan_id = (plan).id and f.key in ('seats', 'numbers')
+     and not exists (select from private.entitlement_overrides o where o.org_id = require_plan_fits.org_id and o.key = f.key and coalesce(o.until, 'infinity') > now())
+     and private.used(require_plan_fits.org_id, f.key) > f.value * case when f.key = 'seats' and (plan).is_per_seat then require_plan_fits.quantity else 1 end
+   order by f.key limit 1;
+  if found then
+    raise sqlstate 'PT409' using detail = case v_over.key when 'seats' then 'plan_lacks_seats' else 'plan_lacks_numbers' end,
+      message = format(case v_over.key when 'seats' then 'There are %s people and open invitations, and this plan has room for %s'
+                                       else '%s WhatsApp numbers are connected, and this plan has room for %s' end, v_over.used, v_over.room),
+      hint = case v_over.key when 'seats' then 'Remove people or invitations first, or choose more seats or a larger plan.' else 'Disconnect numbers first, or choose a larger plan.' end;
+  end if;
+end;
+$$;
+comment on function private.require_plan_fits is
+  'Whether what is in use fits into a plan, before it is chosen: nobody is thrown out by a smaller one. An operator''s limit goes before the plan''s. Raises PT409 plan_lacks_seats, plan_lacks_numbers.';
+
 create function private.entitlements(org_id uuid) returns jsonb
   language plpgsql stable security definer set search_path = ''
 as $$

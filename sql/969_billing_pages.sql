@@ -288,10 +288,11 @@ create trigger usage_statements_are_invoiced after insert on public.usage_statem
 ------------------------------------------------------------------------------------------------
 alter table public.notifications drop constraint notification_kind_is_known;
 alter table public.notifications add constraint notification_kind_is_known check (kind in ('task_due', 'task_assigned', 'lead_assigned', 'mention',
-  'billing_past_due', 'billing_halted', 'billing_suspended', 'billing_cancelled', 'billing_deletion', 'billing_invoice'));
+  'new_lead', 'new_message', 'number_needs_attention', 'billing_past_due', 'billing_halted', 'billing_suspended', 'billing_cancelled', 'billing_deletion', 'billing_invoice', 'webhook_disabled',
+  'ticket_answered', 'ticket_access'));
 comment on column public.notifications.kind is
-  'task_due: a reminder; task_assigned, lead_assigned: somebody, or a rule, gave it to them; mention: in a note; for owners: billing_past_due: a debit failed, billing_halted: the supplier gave up, a week is left, '
-  'billing_suspended, billing_cancelled: after 30 days, billing_deletion: after 90, billing_invoice: usage is to be paid.';
+  'task_due: a reminder; task_assigned, lead_assigned: somebody, or a rule, gave it to them; mention: in a note; new_lead, new_message: many came; number_needs_attention: for admins; for owners: billing_past_due: a debit failed, billing_halted: the supplier gave up, a week is left, '
+  'billing_suspended, billing_cancelled: after 30 days, billing_deletion: after 90, billing_invoice: usage is to be paid; for admins and owners: webhook_disabled; ticket_answered: Flow''s support wrote; for owners, ticket_access: it asks to be let in.';
 
 create function private.tell_owners(org_id uuid, kind text, key text) returns void
   language sql volatile security definer set search_path = ''
@@ -390,12 +391,10 @@ begin
      or exists (select from private.billing_intents i where i.status = 'open' and i.next_at <= now() and coalesce(i.lease_until, '-infinity') <= now()
                    and private.is_doable(i)) then
     perform private.wake('billing', interval '1 second');
-  elsif exists (select from public.subscriptions s where s.provider_id is not null and s.ended_at is null and s.read_at < now() - interval '1 hour')
-        or exists (select from private.billing_intents i where i.kind = 'payment_link' and i.status = 'done' and i.paid_at is null and i.read_at between now() - interval '20 days' and now() - interval '1 hour'
-                      and coalesce(i.link_status, '') not in ('expired', 'cancelled'))
-        or exists (select from public.refunds r where r.status = 'pending' and r.read_at < now() - interval '1 hour') then
+  elsif exists (select from private.wakeups w where w.job = 'billing' and w.asked_at < now() - interval '5 minutes')
+        and exists (select from jsonb_each(worker.due_billing_work(1) - 'more') w where w.value <> '[]') then
     perform private.wake('billing', interval '5 minutes');
   end if;
 end;
 $$;
-comment on function private.wake_billing is 'Wakes the job that talks to payment suppliers when it has work.';
+comment on function private.wake_billing is 'Wakes the job that talks to payment suppliers when it has work; every five minutes at most when that is only to read again what may have changed.';

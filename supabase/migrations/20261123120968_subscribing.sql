@@ -141,6 +141,7 @@ begin
   if v_scheduled.status in ('trialing', 'active', 'past_due') then
     raise sqlstate 'PT409' using message = 'There is a subscription already that follows this one', detail = 'subscribed_already', hint = 'Cancel that one first.';
   end if;
+  perform private.require_plan_fits(start_subscription.org_id, v_plan, start_subscription.quantity);
   perform private.drop_incomplete(start_subscription.org_id, 'scheduled');
   if v_current.id is null or v_current.status in ('incomplete', 'incomplete_expired')
      or private.is_over(v_current.status) and private.subscription_access(v_current, now()) ->> 'access' = 'free' then
@@ -205,9 +206,11 @@ begin
   elsif exists (select from public.subscriptions s where s.org_id = changeable.org_id and s.place = 'scheduled' and s.status in ('trialing', 'active')) then
     raise sqlstate 'PT409' using message = 'A change is authorized already and waits for the end of the cycle', detail = 'change_scheduled', hint = 'Change again after it.';
   end if;
+  perform private.require_plan_fits(changeable.org_id, plan, changeable.quantity);
 end;
 $$;
-comment on function private.changeable is 'The current subscription, locked, and the plan to change it to. Raises PT404, PT409 not_subscribed, nothing_to_change, change_scheduled, PT422.';
+comment on function private.changeable is
+  'The current subscription, locked, and the plan to change it to. Raises PT404, PT409 not_subscribed, nothing_to_change, change_scheduled, plan_lacks_seats, plan_lacks_numbers, PT422.';
 
 create function private.schedule_successor(s public.subscriptions, plan_id uuid, quantity int) returns jsonb
   language plpgsql volatile security definer set search_path = ''
@@ -294,7 +297,7 @@ begin atomic
 end;
 comment on function public.start_subscription is
   'Subscribes, for owners: {intent_id: ask public.billing_intent for the page to authorize it, subscription_id, start_at, pay_now, charge, needs_confirmation}. The first one begins after the plan''s trial; with a '
-  'coupon its cycles are paid at once, reduced. What is asked twice is one. Raises PT403, PT404 plan_unknown, PT409 billing_not_configured, billing_account_missing, subscribed_already, PT422.';
+  'coupon its cycles are paid at once, reduced. What is asked twice is one. Raises PT403, PT404 plan_unknown, PT409 billing_not_configured, billing_account_missing, subscribed_already, plan_lacks_seats, plan_lacks_numbers, PT422.';
 create function public.change_plan(org_id uuid, plan_code text, quantity int default 1) returns jsonb
   language sql volatile set search_path = ''
 begin atomic
@@ -302,7 +305,7 @@ begin atomic
 end;
 comment on function public.change_plan is
   'Changes the plan, for owners. Up: the daily difference is paid once by link and holds at once; down: nothing now. Either way a new mandate follows at the end of the cycle: {direction, days_left, days, '
-  'charge_net, charge, next_charge, starts_at, intent_id, subscription_id}. Raises PT403, PT404, PT409 not_subscribed, nothing_to_change, change_scheduled, PT422.';
+  'charge_net, charge, next_charge, starts_at, intent_id, subscription_id}. Raises PT403, PT404, PT409 not_subscribed, nothing_to_change, change_scheduled, plan_lacks_seats, plan_lacks_numbers, PT422.';
 create function public.preview_plan_change(org_id uuid, plan_code text, quantity int default 1) returns jsonb
   language sql volatile set search_path = ''
 begin atomic

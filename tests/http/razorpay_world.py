@@ -116,6 +116,11 @@ class World:
         assert self.control.wait_until_idle()
         return self.heard.names
 
+    def settled(self) -> list[dict[str, Any]]:
+        """The same events, as they came."""
+        self.settle()
+        return [event for _, event in self.heard.events]
+
     def reset(self) -> None:
         self.control.reset()
         until(lambda: not self.control.webhooks_waiting())

@@ -37,7 +37,7 @@ def client(one_database: RecordingDatabase) -> FlaskClient:
 
 @pytest.fixture
 def database(one_database: RecordingDatabase, monkeypatch: pytest.MonkeyPatch) -> RecordingDatabase:
-    monkeypatch.setattr(webhook, "_PAUSES", (0, 0))
+    monkeypatch.setattr("workers.database._PAUSES", (0, 0))
     one_database.calls.clear()
     one_database.replies = {"store_payment_event": [{"is_new": True, "id": 7, "status": "received"}]}
     return one_database
@@ -193,7 +193,7 @@ def test_event_that_is_not_stored_is_answered_503(
     assert len(database.calls) == calls
 
 
-def test_deadlock_is_tried_again_at_once(client: FlaskClient, database: RecordingDatabase) -> None:
+def test_dropped_connection_is_tried_again_at_once(client: FlaskClient, database: RecordingDatabase) -> None:
     database.replies["store_payment_event"] = [Unavailable(is_brief=True), {"is_new": True, "id": 1}]
 
     assert client.post(RAZORPAY_URL, data=BODY, headers=signed(BODY)).status_code == 200

@@ -190,7 +190,7 @@ def test_traps_of_pausing_resuming_and_cancelling(world: World) -> None:
     assert still["status"] == "active"
     assert "subscription.cancelled" in world.control.advance_razorpay(days=32)
     assert "not cancellable in cancelled" in world.refused("POST", f"subscriptions/{running}/cancel")
-    told = next(e for _, e in world.heard.events if e["event"] == "subscription.resumed" and world.settle())
+    told = next(e for e in world.settled() if e["event"] == "subscription.resumed")
     assert told["payload"]["subscription"]["entity"]["status"] == "active"
 
 
@@ -397,7 +397,7 @@ def test_entities_have_what_the_published_ones_have(world: World) -> None:
     world.subscribe("card")
     [payment] = world.get("payments")["items"]
     world.post(f"payments/{payment['id']}/refund")
-    ours = {e["event"]: e["payload"] for _, e in world.heard.events if world.settle()}
+    ours = {e["event"]: e["payload"] for e in world.settled()}
 
     refund = ours["refund.processed"]
     charged = ours["subscription.charged"]

@@ -203,3 +203,28 @@ def test_within_the_grace_everything_goes_on(db: Database, business: Business, s
     business.send("+919810000011")
 
     assert len(business.claim()["messages"]) == 1
+
+
+def test_plan_too_small_for_who_is_there_is_refused_before_it_is_chosen(
+    db: Database, buyer: Buyer, member: Callable[..., Person]
+) -> None:
+    buyer.subscribes("growth")
+    for _ in range(3):
+        member(buyer.org_id)
+
+    assert buyer.is_refused("preview_plan_change", "starter", 1) == "plan_lacks_seats"
+    assert buyer.is_refused("change_plan", "seat", 3) == "plan_lacks_seats"
+    assert buyer.asks("preview_plan_change", "seat", 4)["direction"] == "down"
+    call(db, "set_entitlement", org_id=buyer.org_id, key="seats", value=9)
+    assert buyer.asks("change_plan", "starter", 1)["direction"] == "down"
+
+
+def test_who_has_more_numbers_than_a_plan_does_not_begin_with_it(db: Database, seller_of: Buyer) -> None:
+    account = db.value("select account_id from public.whatsapp_numbers where org_id = %s", seller_of.org_id)
+    db.execute(
+        "insert into public.whatsapp_numbers (org_id, account_id, phone_number_id) values (%s, %s, '99887766')",
+        [seller_of.org_id, account],
+    )
+
+    assert seller_of.is_refused("start_subscription", "starter", 1) == "plan_lacks_numbers"
+    assert seller_of.asks("start_subscription", "growth", 1)["charge"] == 589882

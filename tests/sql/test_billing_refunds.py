@@ -96,6 +96,10 @@ def test_ending_a_subscription_drops_the_change_that_was_to_follow(buyer: Buyer)
             "update private.billing_intents set read_at = now() - interval '2 hours' where kind = 'payment_link'",
             True,
         ),
+        (
+            "update public.payments set read_at = now() - interval '2 hours', quarantine = 'amount_unexpected'",
+            True,
+        ),
     ],
 )
 def test_what_was_not_read_for_an_hour_wakes_the_job(

@@ -185,7 +185,7 @@ def test_settling_again_takes_nothing_more(prepaid: Business) -> None:
     delivered(prepaid, message, pricing=price("utility"))
     delivered(prepaid, message, pricing=price("utility"), word="read")
     settle(prepaid)
-    call(prepaid.db, "sweep")
+    prepaid.db.execute("select private.sweep()")
 
     assert (wallet(prepaid), movements(prepaid)) == before
 
@@ -220,7 +220,7 @@ def test_refused_message_gives_its_hold_back(prepaid: Business) -> None:
     prepaid.record(prepaid.claim(), "error", code=131026)
     assert prepaid.message(message)["status"] == "failed"
 
-    call(prepaid.db, "sweep")
+    prepaid.db.execute("select private.sweep()")
 
     assert (wallet(prepaid), holds(prepaid)) == ((10, 0), {})
     is_true(prepaid)
@@ -292,11 +292,11 @@ def test_hold_ends_after_30_days_and_not_before(prepaid: Business, db: Database)
     prepaid.sent(ASHA)
     age = "update private.spend_holds set held_at = now() - %s::interval where org_id = %s"
     db.execute(age, ["30 days", prepaid.org_id])
-    call(db, "sweep")
+    db.execute("select private.sweep()")
     assert len(holds(prepaid)) == 1
 
     db.execute(age, ["30 days 1 second", prepaid.org_id])
-    call(db, "sweep")
+    db.execute("select private.sweep()")
 
     assert (wallet(prepaid), holds(prepaid)) == ((10, 0), {})
 
@@ -318,7 +318,7 @@ def test_uncertain_message_is_held_and_held_once_when_it_is_sent_again(prepaid: 
     settle(prepaid)
     assert wallet(prepaid) == (10, cost)
     prepaid.let_pass(901)
-    call(prepaid.db, "sweep")
+    prepaid.db.execute("select private.sweep()")
 
     claim = prepaid.claim()
 

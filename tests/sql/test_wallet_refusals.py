@@ -336,7 +336,7 @@ def test_64_dispatchers_at_once_never_overdraw_and_all_adds_up_in_the_end(
     def sweep(db: Database) -> None:
         try:
             for _ in range(4):
-                call(db, "sweep")
+                db.execute("select private.sweep()")
         except BaseException as trouble:  # noqa: BLE001
             troubles.append(trouble)
 

@@ -22,6 +22,7 @@ from workers.billing.provider import (
     PaymentUnknown,
     PaymentUnreachable,
 )
+from workers.retry_after import retry_after
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -36,7 +37,10 @@ _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.
 class Caller:
     """Calls one supplier at its address with its key."""
 
-    def __init__(self, http: httpx.Client, base: str, auth: httpx.Auth, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, provider: str, http: httpx.Client, base: str, auth: httpx.Auth, headers: Mapping[str, str]
+    ) -> None:
+        self._provider = provider
         self._http, self._base, self._auth, self._headers = http, base, auth, dict(headers)
 
     def get(self, path: str, model: type[M], **params: str | int) -> M:
@@ -53,7 +57,8 @@ class Caller:
         return _as(model, self._call("DELETE", path), is_write=True)
 
     def _call(self, method: str, path: str, headers: Mapping[str, str] | None = None, **given: Any) -> object:
-        for pause in (*_PAUSES, None):
+        for attempt, pause in enumerate((*_PAUSES, None), 1):
+            given["extensions"] = {"provider": self._provider, "attempt": attempt}
             try:
                 return self._once(method, path, self._headers | dict(headers or {}), given)
             except PaymentBusy as busy:
@@ -87,7 +92,7 @@ def _problem(response: httpx.Response, answer: object, *, is_write: bool) -> Pay
     error = answer.get("error") if isinstance(answer, dict) else None
     error = error if isinstance(error, dict) else {}
     if status == 429:
-        return PaymentBusy(_retry_after(response))
+        return PaymentBusy(retry_after(response, _LONGEST_WAIT) or 0)
     if status in (401, 403):
         return PaymentUnreachable("The payment supplier refuses Flow's key.", detail="payment_key_refused")
     code = str(error.get("code") or error.get("type") or "")
@@ -110,8 +115,3 @@ def _as(model: type[M], answer: object, *, is_write: bool) -> M:
         return model.model_validate(answer)
     except ValidationError as error:
         raise _silent(is_write=is_write) from error
-
-
-def _retry_after(response: httpx.Response) -> int:
-    given = response.headers.get("Retry-After", "").strip()
-    return min(int(given), _LONGEST_WAIT) if given.isascii() and given.isdecimal() else 0

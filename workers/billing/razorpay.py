@@ -69,7 +69,7 @@ class Razorpay:
         key = settings.razorpay_key_id or ""
         self.mode: Mode = "live" if key.startswith("rzp_live_") else "test"
         auth = httpx.BasicAuth(key, settings.secret("razorpay_key_secret"))
-        self._api = Caller(http, f"{settings.razorpay_url}/v1/", auth, {})
+        self._api = Caller("razorpay", http, f"{settings.razorpay_url}/v1/", auth, {})
 
     # What there is
 

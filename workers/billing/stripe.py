@@ -59,7 +59,7 @@ class Stripe:
         self.mode: Mode = "live" if "_live_" in key[:8] else "test"
         self._back = f"{settings.flow_public_url or settings.stripe_url}/#/settings/billing"
         base = f"{settings.stripe_url}/v1/"
-        self._api = Caller(http, base, httpx.BasicAuth(key, ""), {"Stripe-Version": VERSION})
+        self._api = Caller("stripe", http, base, httpx.BasicAuth(key, ""), {"Stripe-Version": VERSION})
 
     # What there is
 

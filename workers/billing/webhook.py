@@ -21,6 +21,7 @@ from workers.database import Database
 from workers.errors import FlowError, Refused, Unavailable
 from workers.runtime import current
 from workers.storable import load_json
+from workers.telemetry.calls import note_webhook
 
 bp = Blueprint("billing", __name__)
 log = structlog.stdlib.get_logger(__name__)
@@ -28,8 +29,6 @@ log = structlog.stdlib.get_logger(__name__)
 BODY_LIMIT: Final = 1_048_576
 MALFORMED: Final = "malformed"
 """The type under which signed bytes that are no event are stored; nothing is ever done with them."""
-_PAUSES = (0.05, 0.25)
-"""Seconds before the second and the third try to store an event."""
 _EVENT_ID = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 _TYPE = re.compile(r"[a-z0-9_.]{1,100}")
 _LATEST: Final = 32_503_680_000  # the year 3000
@@ -105,6 +104,7 @@ def _keep(
         body_sha256=hashlib.sha256(body).hexdigest(),
         body=without_instruments(parsed) if is_event else {},
     )
+    note_webhook(current().telemetry, provider, kind if isinstance(kind, str) else None, instant)
     log.info("payment event", provider=provider, is_event=is_event, kept=stored.get("status"))
     return Response("OK", content_type="text/plain; charset=utf-8")
 
@@ -129,15 +129,10 @@ def without_instruments(value: Any) -> Any:
 
 
 def _store(database: Database, **event: object) -> dict[str, Any]:
-    """Hand the event to SQL; after a deadlock or a dropped connection at once again, at most twice."""
-    for pause in (*_PAUSES, None):
-        try:
-            return database.rpc("store_payment_event", **event)
-        except Unavailable as error:
-            if not error.is_brief or pause is None:
-                raise
-            time.sleep(pause)
-        except FlowError as error:
-            log.error("payment event not stored", detail=error.detail, error=error.message)  # noqa: TRY400
-            raise Unavailable("The event could not be stored. Send it again.", detail="not_stored") from error
-    raise AssertionError
+    try:
+        return database.insist("store_payment_event", **event)
+    except Unavailable:
+        raise
+    except FlowError as error:
+        log.error("payment event not stored", detail=error.detail, error=error.message)  # noqa: TRY400
+        raise Unavailable("The event could not be stored. Send it again.", detail="not_stored") from error
