@@ -58,7 +58,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     ),  # twelve digits, like Aadhaar's
 )
 # Set by Flow itself to what cannot hold a person or a secret.
-_OWN_KEYS = frozenset({"at", "level", "logger", "request_id"})
+_OWN_KEYS = frozenset({"at", "level", "logger", "request_id", "trace_id"})
 # Most values are short words; one look tells that none of the patterns can match.
 _SUSPECT = re.compile(
     r"[@|?]|://|\d{4}|\+\d|/webhooks/i|EAA|eyJ|ya29|wamid|sk_|rzp_|sb_|whsec_"

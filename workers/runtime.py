@@ -12,6 +12,7 @@ from flask import Flask, current_app
 from workers.clients import outbound_client
 from workers.database import Database
 from workers.settings import Settings
+from workers.telemetry.writer import Telemetry
 
 _NAME = "flow"
 
@@ -21,6 +22,7 @@ class Runtime:
 
     def __init__(self, settings: Settings, database: Database | None, http: httpx.Client | None) -> None:
         self.settings = settings
+        self.telemetry = Telemetry(settings, database)
         self._database = database
         self._given_http = http
         self._http: httpx.Client | None = None
@@ -43,7 +45,7 @@ class Runtime:
         if self._http is None or self._process != os.getpid():
             with self._lock:
                 if self._http is None or self._process != os.getpid():
-                    self._http, self._process = outbound_client(self.settings), os.getpid()
+                    self._http, self._process = outbound_client(self.settings, self.telemetry), os.getpid()
         return self._http
 
     def install(self, app: Flask) -> None:
