@@ -17,10 +17,15 @@ SAID: list[tuple[dict[str, Reply], list[tuple[str, str]]]] = [
     ({"payment_provider": {"provider": None}}, [("error", "no supplier is set")]),
     ({"seller": {"legal_name": None}}, [("error", "no seller is set")]),
     (
-        {"billing_problems": {"events": [{}, {}], "intents": [{}]}},
-        [("warning", "2 payment events are not believed, 1 wishes were refused by the supplier")],
+        {"billing_problems": {"subscriptions": [{}, {}], "intents": [{}]}},
+        [
+            (
+                "warning",
+                "1 wishes were refused by the supplier, 2 subscriptions are not as the supplier tells",
+            )
+        ],
     ),
-    ({"billing_problems": {"payments": [{}]}}, [("warning", "1 payments are not booked")]),
+    ({"billing_problems": {"events": [{}], "payments": [{}]}}, [("ok", "1 plans on offer")]),
 ]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import httpx
 
-from workers.cli import doctor_business
+from workers.cli import doctor_business, doctor_installation
 from workers.cli.context import settings_for_commands
 from workers.cli.output import Refusal, Result, fail, print_json, refusal_from
 from workers.cli.stack import data_option
@@ -37,6 +37,8 @@ def findings(known: Settings) -> Iterator[Finding]:
             )
         )
         yield from _database(known)
+        with outbound_client(known) as http:
+            yield from doctor_installation.sign_in(known, http)
     with outbound_client(known) as http:
         yield from _workers(known, http)
         yield from _meta(known, http)
@@ -59,6 +61,12 @@ def _settings(known: Settings) -> Iterator[Finding]:
     else:
         yield Finding(
             "ok", f"The settings of these workers are complete: {', '.join(sorted(known.flow_workers))}"
+        )
+    if "jobs" in known.flow_workers and not known.flow_vapid_private_key:
+        yield Finding(
+            "warning",
+            "FLOW_VAPID_PRIVATE_KEY is not given: nobody can have notifications on their devices",
+            "Make one with `flow push keys`, and give FLOW_VAPID_SUBJECT too.",
         )
     if not known.flow_database_url:
         yield Finding(
@@ -92,6 +100,7 @@ def _database(known: Settings) -> Iterator[Finding]:
         yield Finding("error", f"worker.readiness cannot be called: {error.message}", "Run `flow migrate`.")
         return
     else:
+        yield from doctor_installation.findings(database)
         yield from doctor_business.findings(database)
     finally:
         database.close()
@@ -122,59 +131,12 @@ def _database(known: Settings) -> Iterator[Finding]:
             "The database does not know where the workers are, so it cannot wake them",
             "Run `flow migrate` with FLOW_PUBLIC_URL, FLOW_JOB_SECRET and FLOW_DATABASE_URL.",
         )
-    for name, extension in (("cron", "pg_cron"), ("net", "pg_net")):
-        if says.get(name):
-            yield Finding("ok", f"{extension} is there")
-        else:
-            yield Finding(
-                "error",
-                f"{extension} is missing: jobs do not run by themselves",
-                "Switch it on under Database → Extensions, then run `flow migrate`;"
-                " or have a scheduler POST /jobs/sweep.",
-            )
-    yield from _vault(known)
-
-
-def _query(known: Settings, statement: str) -> list[tuple[object, ...]] | None:
-    """Ask the database directly; None when it cannot be asked."""
-    dsn = _secret(known, "flow_database_url")
-    if not dsn:
-        return None
-    try:
-        import psycopg
-    except ModuleNotFoundError:
-        return None
-    try:
-        with psycopg.connect(dsn, connect_timeout=10) as connection:
-            return list(connection.execute(statement.encode()))
-    except psycopg.Error:
-        return None
+    yield from doctor_installation.vault(known)
 
 
 def _applied(known: Settings) -> set[str] | None:
-    rows = _query(known, "select version from supabase_migrations.schema_migrations")
+    rows = doctor_installation.query(known, "select version from supabase_migrations.schema_migrations")
     return None if rows is None else {str(version) for (version,) in rows}
-
-
-def _vault(known: Settings) -> Iterator[Finding]:
-    rows = _query(
-        known,
-        "select name, decrypted_secret from vault.decrypted_secrets"
-        " where name in ('flow_worker_url', 'flow_job_secret')",
-    )
-    if rows is None:
-        return
-    held: dict[object, object] = {row[0]: row[1] for row in rows}
-    wanted = {"flow_worker_url": known.flow_public_url, "flow_job_secret": _secret(known, "flow_job_secret")}
-    differing = [name for name, value in wanted.items() if value and name in held and held[name] != value]
-    if differing:
-        yield Finding(
-            "error",
-            f"Vault holds another {' and another '.join(differing)} than the settings",
-            "Run `flow migrate` with the right settings.",
-        )
-    elif held:
-        yield Finding("ok", "Vault and the settings name the same workers")
 
 
 def _workers(known: Settings, http: httpx.Client) -> Iterator[Finding]:

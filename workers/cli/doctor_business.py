@@ -15,7 +15,7 @@ LATE = timedelta(minutes=10)
 
 def findings(database: Database) -> Iterator[Finding]:
     """Look at each; a database older than this release is told of where the migrations are looked at."""
-    for look in (_whatsapp, _ledger, _indiamart, _deletions, _isolation, _retention, _billing):
+    for look in (_alarms, _whatsapp, _ledger, _indiamart, _billing):
         try:
             yield from look(database)
         except FlowError:
@@ -84,55 +84,33 @@ def _indiamart(database: Database) -> Iterator[Finding]:
         yield Finding("ok", f"IndiaMART is well: {says['sources']} accounts")
 
 
-def _deletions(database: Database) -> Iterator[Finding]:
-    """Whether every deletion will be done within the 30 days that are promised."""
-    if late := database.rpc("late_deletions"):
+def _alarms(database: Database) -> Iterator[Finding]:
+    """What the rules of alarms see just now; of organizations' numbers and sources, the others here tell."""
+    says = database.rpc("look_at_alarms")
+    for sign in says.get("signs") or []:
+        about = f" (alarm {sign['alarm_id']} since {sign['since'][:16]})" if sign["alarm_id"] else ""
+        yield Finding(
+            "error" if sign["severity"] == "critical" else "warning", sign["words"] + about, sign["remedy"]
+        )
+    for channel in says.get("channels") or []:
+        if channel["is_wanted"] and channel["error"]:
+            yield Finding(
+                "warning",
+                f"Alarms could not be told by {channel['channel']} ({channel['error']})",
+                "Check the settings FLOW_ALARM_… and FLOW_SMTP_URL; it is tried again by itself.",
+            )
+    if says.get("is_late"):
         yield Finding(
             "error",
-            f"{len(late)} organizations that asked for deletion 25 days ago are not deleted yet",
-            "See that the job `purge` runs: POST /jobs/purge, or pg_cron's `flow-sweep`.",
+            "Nobody looks for alarms since five minutes or more",
+            "See that pg_cron runs `flow-alarms`, or have a scheduler POST /jobs/sweep every minute.",
         )
-    else:
-        yield Finding("ok", "No deletion is late")
-
-
-def _isolation(database: Database) -> Iterator[Finding]:
-    """Whether organizations are kept apart, as the nightly check tried it out."""
-    says = database.rpc("isolation_state")
-    if leaks := says.get("leaks"):
-        named = ", ".join(sorted({f"{leak['table']} ({leak['what']})" for leak in leaks}))
-        yield Finding(
-            "error",
-            f"Organizations are not kept apart: the last check came through at {named}",
-            "Look at the policies and grants of what is named: they differ from this release's.",
-        )
-    elif says.get("is_late"):
-        yield Finding(
-            "error",
-            "Whether organizations are kept apart was not checked for 48 hours",
-            "See that pg_cron runs `flow-isolation`, or press Check now on the Trust page.",
-        )
-    elif says.get("at"):
-        yield Finding("ok", "Organizations are kept apart: the last check found no way through")
-
-
-def _retention(database: Database) -> Iterator[Finding]:
-    """Whether what is too old goes, every night."""
-    found = database.rpc("retention_problems").get("problems") or []
-    for one in found:
-        what = f"no run for 48 hours (last: {one['last_at'] or 'never'})" if one["is_late"] else one["error"]
-        yield Finding(
-            "error" if one["is_late"] else "warning",
-            f"Clearing out of {one['class']}: {what}",
-            "See that pg_cron runs `flow-retention` and wakes the job `retention`;"
-            " or have a scheduler POST /jobs/retention.",
-        )
-    if not found:
-        yield Finding("ok", "What is too old is cleared out every night")
+    elif says.get("rules") and not says["signs"]:
+        yield Finding("ok", f"No alarm: {says['rules']} rules are looked at every few minutes")
 
 
 def _billing(database: Database) -> Iterator[Finding]:
-    """Whether what is on offer can be paid and invoiced, and what payment suppliers told in vain."""
+    """Whether what is on offer can be paid and invoiced, and what a payment supplier did not take."""
     offered = [
         plan for plan in database.rpc("subscription_plans").get("plans") or [] if plan.get("is_current")
     ]
@@ -150,8 +128,6 @@ def _billing(database: Database) -> Iterator[Finding]:
             )
     says, waiting = database.rpc("billing_problems"), []
     for name, words in (
-        ("events", "payment events are not believed"),
-        ("payments", "payments are not booked"),
         ("intents", "wishes were refused by the supplier"),
         ("subscriptions", "subscriptions are not as the supplier tells"),
     ):

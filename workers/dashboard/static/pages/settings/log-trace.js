@@ -1,16 +1,13 @@
 // log-trace.js: one webhook step by step, with what Meta sent and what failed of it; and one run of a source.
 import { html, useState } from "../../vendor/vendor.js"
 import { rpc } from "../../lib/api.js"
-import { duration, full, moment } from "../../lib/formats.js"
+import { full, moment } from "../../lib/formats.js"
 import { useQuery, refresh } from "../../lib/queries.js"
 import { Button, Loaded, Notice } from "../../ui/basics.js"
 import { Dialog } from "../../ui/dialog.js"
-import { Icon } from "../../ui/icon.js"
 import { say } from "../../ui/toasts.js"
+import Steps from "../trace/steps.js"
 import { held, outcome, reason, t } from "./log-words.js"
-
-const Step = ({ isDone = true, title, children }) => html`<li class="trace-step"><${Icon} name=${isDone ? "CircleCheck" : "CircleAlert"} size=${20} className=${isDone ? "good" : "danger"} />
-  <div class="grow"><strong>${title}</strong>${children && html`<div class="soft wrap">${children}</div>`}</div></li>`
 
 const Sent = ({ item }) => html`<details class="trace-sent"><summary>${t("asSent")}</summary><pre tabindex="0">${typeof item === "string" ? item : JSON.stringify(item, null, 2)}</pre></details>`
 
@@ -26,12 +23,9 @@ export function Trace({ item, close }) {
   }
   return html`<${Dialog} title=${t("event", { n: item.event_id })} isWide onClose=${() => close()}>
     <${Loaded} query=${query} retry=${() => refresh(key)} lines=${6} height=${32}>${(told) => html`
-      <ol class="stack tight">
-        <${Step} title=${t("received")}>${full(told.received_at)}${told.lag_seconds !== null && html`<br />${t("lag", { time: told.lag_seconds < 60 ? t("seconds", { n: told.lag_seconds }) : duration(told.lag_seconds * 1000) })}`}<//>
-        <${Step} title=${t("verified")}>${t("verifiedText")}<//>
-        <${Step} title=${t("stored")}>${t("storedText")}<//>
-        <${Step} isDone=${!told.failures.length} title=${told.failures.length ? t("applied_partly") : t("applied")}>${held(item)}${told.replayed_at && html`<br />${t("replayed", { time: moment(told.replayed_at) })}`}<//>
-      </ol>
+      <p class="soft wrap">${t("verifiedText")} ${t("storedText")}</p>
+      <p class="wrap">${held(item)}</p>
+      <${Steps} steps=${told.steps} />
       ${isMended && html`<${Notice} kind="good">${t("mended")}<//>`}
       ${told.failures.map((failure) => html`<section class="card stack tight"><h3>${reason(failure)}</h3>
         ${failure.words && html`<p class="soft wrap">${failure.words}</p>`}<p class="soft small">${t("attempts", { n: failure.attempts })} · ${moment(failure.at)}</p><${Sent} item=${failure.item} /></section>`)}
