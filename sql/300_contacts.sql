@@ -65,6 +65,8 @@ comment on column public.contacts.parent_user_id is 'WhatsApp''s user id at the 
 
 create index contacts_email on public.contacts (org_id, email, created_at, id) where email is not null;
 create index contacts_newest on public.contacts (org_id, created_at desc, id desc);
+-- By what a list calls them: a list of leads sorted by name walks it. Cut, because nothing bounds a name and an entry must fit its page.
+create index contacts_by_name on public.contacts (org_id, (lower(left(coalesce(nullif(name, ''), nullif(company, '')), 100)) collate "C"), id);
 
 alter table public.contacts enable row level security;
 create policy "Members can read the contacts of their organizations"

@@ -208,6 +208,34 @@ grant execute on function private.grant_support_access, public.grant_support_acc
 
 -- Staff --------------------------------------------------------------------------------------------------------------------
 
+create function private.is_staff() returns boolean
+  language sql stable security definer set search_path = ''
+as $$
+  select exists (select from private.support_staff s where s.user_id = (select auth.uid()))
+$$;
+comment on function private.is_staff is 'Whether the person who asks is one of Flow''s own. Definer: staff is closed to all.';
+
+create function private.require_staff() returns uuid
+  language plpgsql stable security definer set search_path = ''
+as $$
+begin
+  if not private.is_staff() then
+    raise sqlstate 'PT404' using message = 'There is no such page.', detail = 'not_found';
+  end if;
+  return auth.uid();
+end;
+$$;
+comment on function private.require_staff is
+  'The person who asks, when they are one of Flow''s own; else PT404: to everybody else what Flow''s people see is not there. The first statement of whatever they alone may do.';
+
+create function public.am_i_staff() returns jsonb
+  language sql stable set search_path = ''
+begin atomic
+  select jsonb_build_object('is_staff', private.is_staff());
+end;
+comment on function public.am_i_staff is 'Whether the caller is one of Flow''s own, so that the dashboard shows them the operators'' pages: {is_staff}.';
+grant execute on function private.is_staff, public.am_i_staff to authenticated;
+
 create function private.my_support() returns table (
   org_id uuid, name text, time_zone text, country text, reason text, granted_at timestamptz, expires_at timestamptz, is_begun boolean)
   language sql stable security definer set search_path = ''

@@ -24,14 +24,16 @@ class Owner:
         self.stack = stack
         self.settings = Settings(_env_file=stack.data / "settings.env")
         people = People(self.settings)
-        email = f"owner.{uuid4().hex[:10]}@example.com"
-        self.id = people.ensure(email, PASSWORD)
+        self.email = f"owner.{uuid4().hex[:10]}@example.com"
+        self.id = people.ensure(self.email, PASSWORD)
         self.org = str(people.create_organization(name, self.id)["org_id"])
         self.http = httpx.Client(
             base_url=stack.api_url, headers={"apikey": stack.publishable_key}, trust_env=False
         )
         answer = self.http.post(
-            "/auth/v1/token", params={"grant_type": "password"}, json={"email": email, "password": PASSWORD}
+            "/auth/v1/token",
+            params={"grant_type": "password"},
+            json={"email": self.email, "password": PASSWORD},
         )
         self.http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
@@ -63,7 +65,7 @@ def test_a_deleted_organization_leaves_nothing_but_its_certificate(stack, flow, 
         certificate = http.get(page, headers={"Accept": "application/json"}).json()["certificate"]
         assert certificate["removed"]["files in media"] == 1
         assert certificate["removed"]["public.leads"] == 1
-        assert "no row and no file of it is left" in http.get(page).text
+        assert "No row and no file of it is left" in http.get(page).text
         assert http.get(f"{stack.workers_url}/deletions/{uuid4()}").status_code == 404
     with Database.connect(stack.database_url, autocommit=True) as db:
         assert db.value("select private.remaining_rows(%s)", owner.org) == {}

@@ -12,6 +12,7 @@ import pytest
 
 from tests.http.recording import ENVIRONMENT, RecordingDatabase, settings
 from workers import create_app
+from workers.meta.callback_words import WORDS
 
 SECRET = ENVIRONMENT["META_APP_SECRET"].encode()
 PERSON = {"algorithm": "HMAC-SHA256", "issued_at": 1_795_400_000, "user_id": "6600000000001"}
@@ -184,13 +185,49 @@ def test_page_tells_a_person_what_became_of_the_request():
     assert answer.status_code == 200
     assert answer.mimetype == "text/html"
     assert (page.attributes["html lang"], page.tags.count("h1"), page.tags.count("main")) == ("en", 1, 1)
+    assert any("request of 23-11-2026 is done" in words for words in page.words)
     assert "Your data is deleted" in page.words
     assert CODE in page.words
     assert database.named("deletion_status") == [{"confirmation_code": CODE}]
     # Under the strict policy nothing inline runs or paints: there is nothing of it.
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
-    assert not {"script", "style", "link", "img"} & set(page.tags)
+    assert not {"script", "style", "img"} & set(page.tags)
     assert not [name for name in page.attributes if re.search(r" (on\w+|style)$", name)]
+
+
+@pytest.mark.parametrize(
+    ("found", "title"),
+    [
+        (DONE, "आपका डेटा मिटा दिया गया है"),
+        (DONE | {"done_at": None}, "आपका डेटा मिटाया जा रहा है"),
+        (DONE | {"accounts": 0}, "आपका कोई डेटा नहीं रखा है"),
+        ({}, "अनुरोध नहीं मिला"),
+    ],
+)
+def test_page_is_there_in_hindi_too(found, title):
+    flow, _ = client(deletion_status=found)
+
+    answer = flow.get(f"/meta/data-deletion/{CODE}", headers={"Accept-Language": "hi-IN,hi;q=0.9"})
+
+    page = Page(answer.get_data(as_text=True))
+    assert page.attributes["html lang"] == "hi"
+    assert title in page.words
+    assert "Read in English" in page.words
+
+
+def test_style_of_the_page_is_served_where_only_webhooks_are():
+    alone = settings(FLOW_WORKERS="meta")
+    flow = create_app(alone, database=RecordingDatabase(deletion_status=DONE)).test_client()
+
+    href = Page(flow.get(f"/meta/data-deletion/{CODE}").get_data(as_text=True)).attributes["link href"]
+
+    assert flow.get(href).mimetype == "text/css"
+
+
+def test_both_languages_say_the_same():
+    assert WORDS["en"].keys() == WORDS["hi"].keys()
+    for name, words in WORDS["en"].items():
+        assert ("{day}" in words) == ("{day}" in WORDS["hi"][name]), name
 
 
 def test_somebody_whom_flow_did_not_know_is_told_so_under_a_code_of_their_own():

@@ -9,6 +9,7 @@ import pytest
 from tests.database import Database, Person
 from tests.sql.deleting import ask, contents_of, just_signed_in, purge, rows_of
 from tests.sql.planted import Planted, plant, tenant_tables
+from workers.rights.words import KEPT
 
 NUMBERS = count(19_001)
 
@@ -28,6 +29,12 @@ def test_P30_every_table_of_organizations_says_what_becomes_of_its_rows(db: Data
     assert {name for (name,) in db.rows("select table_name from private.table_classes")} == set(
         tenant_tables(db)
     )
+
+
+def test_P30_what_stays_is_explained_in_hindi_too(db: Database) -> None:
+    stays = db.rows("select table_name from private.table_classes where class <> 'purge'")
+
+    assert {name for (name,) in stays} == set(KEPT["hi"])
 
 
 def test_P30_profile_leads_and_message_logs_are_removed_and_only_statutory_records_stay(

@@ -16,7 +16,12 @@ from tests.sql.attacks import SHARED, functions, key_of, relations
 from tests.sql.planted import Planted, plant
 
 NUMBERS = count(50_001)
-HIDDEN = {"public.audit_log", "public.invitations", "public.api_keys"} | OWNERS_ONLY
+HIDDEN = {
+    "public.audit_log",
+    "public.invitations",
+    "public.api_keys",
+    "public.webhook_endpoints",
+} | OWNERS_ONLY
 OWN = {"public.notifications"}  # each person's
 
 
@@ -77,6 +82,14 @@ def actions(db: Database, world: World) -> list[tuple[str, str]]:
             "select action, actor_role from public.audit_log where org_id = %s and action like 'support.%%' order by id",
             world.org_id,
         )
+
+
+def test_only_staff_are_told_that_they_are_staff(db: Database, world: World) -> None:
+    told = {}
+    for person in (world.owner, world.helper):
+        db.as_person(person)
+        told[person.id] = db.value("select public.am_i_staff() ->> 'is_staff'")
+    assert told == {world.owner.id: "false", world.helper.id: "true"}
 
 
 def test_without_a_grant_support_is_a_stranger(db: Database, world: World) -> None:

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import hmac
-import ipaddress
-import time
 from typing import Any, Literal
-from uuid import uuid4
 
 from flask import Blueprint, Response, render_template, request
-from itsdangerous import BadData, URLSafeTimedSerializer
 
-from workers import phones
+from workers import phones, public_pages
+from workers.forms import guard
 from workers.forms.words import WORDS
 from workers.runtime import current
 
-bp = Blueprint(
-    "forms", __name__, template_folder="templates", static_folder="static", static_url_path="/f/static"
-)
+bp = Blueprint("forms", __name__, template_folder="templates")
 
 FIELDS = ("name", "phone", "email", "company", "city", "product", "message")
 LIMITS = {
@@ -29,9 +23,6 @@ LIMITS = {
     "product": 500,
     "message": 5000,
 }
-FASTEST, SLOWEST = 2, 12 * 3600
-"""Seconds between a page and what people send with it: faster is a program, slower has to be shown again."""
-_TRAP = "website"
 _NOWHERE: dict[str, Any] = {
     "organization": "Flow",
     "title": "Flow",
@@ -55,17 +46,22 @@ def submit(slug: str) -> Response:
     if not form["is_on"]:
         return _page(form, slug, status=404)
     given = {name: request.form.get(name, "").strip() for name in FIELDS}
-    visit, age = _visit(slug)
+    visit, age = guard.visit_of(slug)
     if visit is None:
         return _page(form, slug, given, {"form": "expired"}, status=400)
-    is_spam = bool(request.form.get(_TRAP)) or age < FASTEST
+    is_spam = guard.is_program(age)
     lead, problems = _read(form, given)
     if problems and not is_spam:
         return _page(form, slug, given, problems, visit=visit, status=422)
     if is_spam:
         lead = {}
     answer = current().database.rpc(
-        "submit_form", slug=slug, visit=visit, sender_hash=_sender(slug), lead=lead, is_spam=is_spam
+        "submit_form",
+        slug=slug,
+        visit=visit,
+        sender_hash=guard.keyed(f"form sender {slug} {guard.network()}"),
+        lead=lead,
+        is_spam=is_spam,
     )
     if answer["too_many"]:
         return _page(form, slug, given, {"form": "too_many"}, visit=visit, status=429)
@@ -88,7 +84,7 @@ def _page(
     is_sent: bool = False,
     status: int = 200,
 ) -> Response:
-    language = request.accept_languages.best_match(tuple(WORDS)) or "en"
+    language = public_pages.language(WORDS)
     page = render_template(
         "enquiry_form.html",
         form=form,
@@ -98,46 +94,12 @@ def _page(
         limits=LIMITS,
         has_consent=bool(request.form.get("consent")),
         is_sent=is_sent,
-        visit=_serializer().dumps([slug, visit or str(uuid4())]),
-        trap=_TRAP,
+        visit=guard.new_visit(slug, visit),
+        trap=guard.TRAP,
         words=WORDS[language],
         language=language,
     )
-    response = Response(page, status)
-    ancestors = " ".join(form["frames"]) or "'none'"
-    response.headers["Content-Security-Policy"] = (
-        "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; "
-        f"frame-ancestors {ancestors}"
-    )
-    response.headers["Vary"] = "Accept-Language"
-    return response
-
-
-def _serializer() -> URLSafeTimedSerializer:
-    secret = current().settings.secret("flow_job_secret")
-    return URLSafeTimedSerializer(secret, salt="enquiry form")
-
-
-def _visit(slug: str) -> tuple[str, float] | tuple[None, float]:
-    """Give the id of the page that was shown and its age, or None when it was not ours or is too old."""
-    try:
-        (shown, visit), at = _serializer().loads(
-            request.form.get("visit", ""), max_age=SLOWEST, return_timestamp=True
-        )
-    except (BadData, ValueError, TypeError):
-        return None, 0
-    return (str(visit), time.time() - at.timestamp()) if shown == slug else (None, 0)
-
-
-def _sender(slug: str) -> str:
-    """Give a keyed hash of the network that sent it (/24 or /48): enough to count, not to find anybody."""
-    try:
-        address = ipaddress.ip_address(request.remote_addr or "0.0.0.0")
-    except ValueError:
-        address = ipaddress.ip_address("0.0.0.0")
-    network = ipaddress.ip_network((address, 24 if address.version == 4 else 48), strict=False)
-    secret = current().settings.secret("flow_job_secret")
-    return hmac.digest(secret.encode(), f"form sender {slug} {network}".encode(), "sha256").hex()
+    return public_pages.respond(page, status, " ".join(form["frames"]) or "'none'")
 
 
 def _read(form: dict[str, Any], given: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -152,7 +114,7 @@ def _read(form: dict[str, Any], given: dict[str, str]) -> tuple[dict[str, Any], 
     person: dict[str, str] = {
         name: shown[name] for name in ("name", "email", "company", "city") if shown.get(name)
     }
-    if person.get("email") and ("@" not in person["email"].strip("@") or " " in person["email"]):
+    if person.get("email") and not guard.is_email(person["email"]):
         problems.setdefault("email", "email_invalid")
     if shown.get("phone") and "phone" not in problems:
         phone = phones.parse(shown["phone"], form["country"])

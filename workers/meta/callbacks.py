@@ -5,15 +5,17 @@ Both carry a `signed_request`; nothing is looked at before its signature holds.
 
 from __future__ import annotations
 
-from html import escape
+from typing import Any
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify, render_template, request
 
+from workers import public_pages
 from workers.errors import Refused
+from workers.meta.callback_words import WORDS
 from workers.meta.signature import SignedRequest, parse_signed_request
 from workers.runtime import current
 
-bp = Blueprint("meta_callbacks", __name__, url_prefix="/meta")
+bp = Blueprint("meta_callbacks", __name__, url_prefix="/meta", template_folder="templates")
 
 FORM_LIMIT = 65_536
 
@@ -37,24 +39,29 @@ def delete_data() -> Response:
 
 
 @bp.get("/data-deletion/<code>")
-def deletion_status(code: str) -> tuple[Response, int]:
-    """Show a person what became of their request."""
+def deletion_status(code: str) -> Response:
+    """Show a person what became of their request; 404 for a code that is none, which is not repeated."""
     is_code = len(code) == 32 and all(letter in "0123456789abcdef" for letter in code)
     found = current().database.rpc("deletion_status", confirmation_code=code) if is_code else {}
+    language = public_pages.language(WORDS)
+    page = render_template(
+        "data_deletion.html",
+        language=language,
+        words=WORDS[language],
+        outcome=_outcome(found),
+        day=public_pages.day(found["requested_at"]) if found else None,
+        code=code if found else None,
+    )
+    return public_pages.respond(page, 200 if found else 404)
+
+
+def _outcome(found: dict[str, Any]) -> str:
+    """Give what the page is about: a key of WORDS."""
     if not found:
-        words = "There is no request with this code. Compare it with the one that Facebook shows."
-        return _page("Request not found", words), 404
-    day = str(found["requested_at"])[:10]
-    if found.get("done_at") and not found.get("accounts"):
-        words = (
-            f"Flow held nothing under your Facebook id when your request of {day} came, so nothing had to be "
-            "deleted. If you wrote to a business on WhatsApp, ask that business: it can erase you in Flow."
-        )
-        return _page("Nothing of you is held", words, code), 200
-    if found.get("done_at"):
-        words = f"Your request of {day} is done. Flow no longer holds your Facebook id or any access from it."
-        return _page("Your data is deleted", words, code), 200
-    return _page("Your data is being deleted", f"Your request of {day} is being worked on.", code), 200
+        return "unknown"
+    if not found.get("done_at"):
+        return "working"
+    return "done" if found.get("accounts") else "nothing"
 
 
 def _signed() -> SignedRequest:
@@ -67,14 +74,3 @@ def _signed() -> SignedRequest:
     if signed is None:
         raise Refused(401, "The signed_request is not signed by this app's secret.", "signature_wrong")
     return signed
-
-
-def _page(title: str, words: str, code: str | None = None) -> Response:
-    confirmation = f"<p>Confirmation code: <code>{escape(code)}</code></p>\n" if code else ""
-    html = (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)} – Flow</title>\n</head>\n<body>\n<main>\n<h1>{escape(title)}</h1>\n"
-        f"<p>{escape(words)}</p>\n{confirmation}</main>\n</body>\n</html>\n"
-    )
-    return Response(html, content_type="text/html; charset=utf-8")
