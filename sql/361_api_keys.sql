@@ -1,5 +1,13 @@
 -- 361_api_keys.sql: keys with which an organization's own programs come in. The database keeps their hashes, rights and pace.
 
+create function private.api_scopes() returns text[]
+  language sql immutable security invoker set search_path = ''
+as $$
+  select array['contacts:read', 'contacts:write', 'conversations:read', 'leads:read', 'leads:write', 'messages:send', 'tasks:read', 'tasks:write',
+               'templates:read', 'usage:read', 'webhooks:manage']
+$$;
+comment on function private.api_scopes is 'What a key may be allowed.';
+
 create table public.api_keys (
   org_id       uuid not null references public.organizations on delete restrict,
   id           uuid not null default gen_random_uuid(),
@@ -15,7 +23,7 @@ create table public.api_keys (
   used_at      timestamptz,
   primary key (org_id, id),
   constraint api_key_name_has_1_to_60_characters check (name = btrim(name) and length(name) between 1 and 60),
-  constraint api_key_scopes_are_known check (scopes <@ array['leads:read', 'leads:write'] and scopes <> '{}'),
+  constraint api_key_scopes_are_known check (scopes <@ private.api_scopes() and scopes <> '{}'),
   constraint api_key_hash_is_a_sha256 check (length(key_sha256) = 32),
   constraint api_key_is_replaced_by_one_of_the_organization foreign key (org_id, replaced_by)
     references public.api_keys (org_id, id) on delete set null (replaced_by)
@@ -26,7 +34,7 @@ comment on column public.api_keys.id is 'Names the key where the key itself must
 comment on column public.api_keys.name is 'What people call it: the program that uses it.';
 comment on column public.api_keys.hint is 'Its last four characters, by which people recognize it.';
 comment on column public.api_keys.key_sha256 is 'SHA-256 of the key: 256 random bits need no salt.';
-comment on column public.api_keys.scopes is 'What it may do: leads:write adds leads, leads:read lists them.';
+comment on column public.api_keys.scopes is 'What it may do: of private.api_scopes(), each resource:right.';
 comment on column public.api_keys.created_by is 'Who made it; null when their account is gone. No foreign key: it outlives the account.';
 comment on column public.api_keys.created_at is 'When it was made.';
 comment on column public.api_keys.expires_at is 'From when on it is refused; null: never. A key that was rotated ends a day later.';
@@ -40,21 +48,6 @@ create policy "Admins can see the keys of their organization" on public.api_keys
   for select to authenticated using (org_id = any (array(select private.my_org_ids_as('admin', 'owner'))));
 grant select (org_id, id, name, hint, scopes, created_by, created_at, expires_at, revoked_at, replaced_by, used_at)
   on public.api_keys to authenticated;
-
-create table private.api_paces (
-  org_id  uuid not null,
-  key_id  uuid not null,
-  left_at numeric(12, 4) not null,
-  seen_at timestamptz not null,
-  primary key (org_id, key_id),
-  constraint api_pace_is_of_a_key foreign key (org_id, key_id) references public.api_keys (org_id, id) on delete cascade
-);
-comment on table private.api_paces is 'How much each key may still ask for: a bucket of 240 that fills by 4 a second. One lead or one request costs 1.';
-comment on column private.api_paces.org_id is 'The organization.';
-comment on column private.api_paces.key_id is 'The key.';
-comment on column private.api_paces.left_at is 'What was in the bucket at seen_at.';
-comment on column private.api_paces.seen_at is 'When it was last drawn from.';
-alter table private.api_paces enable row level security;
 
 create table private.api_requests (
   org_id      uuid not null references public.organizations on delete restrict,
@@ -108,8 +101,8 @@ declare
 begin
   if v_name is null or length(v_name) not between 1 and 60 then
     raise sqlstate 'PT422' using message = 'A key has a name of 1 to 60 characters.', detail = 'name_invalid', hint = 'Name the program that will use it.';
-  elsif v_scopes = '{}' or not v_scopes <@ array['leads:read', 'leads:write'] then
-    raise sqlstate 'PT422' using message = 'Say what the key may do.', detail = 'scopes_invalid', hint = 'Scopes: leads:read, leads:write.';
+  elsif v_scopes = '{}' or not v_scopes <@ private.api_scopes() then
+    raise sqlstate 'PT422' using message = 'Say what the key may do.', detail = 'scopes_invalid', hint = format('Scopes: %s.', array_to_string(private.api_scopes(), ', '));
   elsif new_api_key.expires_at <= now() then
     raise sqlstate 'PT422' using message = 'The key would have ended already.', detail = 'expiry_invalid', hint = 'Choose a later moment, or none.';
   end if;
@@ -144,7 +137,7 @@ begin atomic
   select private.create_api_key(org_id, name, scopes, expires_at);
 end;
 comment on function public.create_api_key is
-  'Makes a key with scopes of leads:read, leads:write; for admins. Returns {key_id, key}: the key is shown this once. Raises PT403, PT404, PT409 too_many_keys, PT422 name_invalid, scopes_invalid, expiry_invalid.';
+  'Makes a key with some of the scopes of private.api_scopes(); for admins. Returns {key_id, key}: the key is shown this once. Raises PT403, PT404, PT409 too_many_keys, PT422 name_invalid, scopes_invalid, expiry_invalid.';
 grant execute on function private.create_api_key, public.create_api_key to authenticated;
 
 create function private.api_key_for_change(org_id uuid, key_id uuid) returns public.api_keys
@@ -275,40 +268,38 @@ grant execute on function worker.api_keys to service_role;
 
 -- Coming in with one -----------------------------------------------------------------------------------------
 
-create function private.use_api_key(key_sha256 text, scope text, cost int) returns public.api_keys
+create function private.use_api_key(key_sha256 text, scope text, cost int) returns jsonb
   language plpgsql volatile security definer set search_path = ''
 as $$
 #variable_conflict use_column
 declare
-  c_bucket constant numeric := 240;
-  c_second constant numeric := 4;
+  -- A bucket of 240, which fills by 4 a second. One lead or one request costs 1.
+  c_bucket constant int := 240;
+  c_second constant int := 4;
   v_key  public.api_keys;
   v_left numeric;
+  v_wait interval;
 begin
   select k.* into v_key from public.api_keys k join public.organizations o on o.id = k.org_id
    where k.key_sha256 = decode(case when use_api_key.key_sha256 ~ '^[0-9a-f]{64}$' then use_api_key.key_sha256 else '' end, 'hex')
      and k.revoked_at is null and (k.expires_at is null or k.expires_at > now()) and o.deleted_at is null;
   if not found then
-    raise sqlstate 'PT401' using message = 'This API key is unknown, has ended or was revoked.', detail = 'api_key_unknown', hint = 'Make one in Settings, API keys.';
-  elsif not use_api_key.scope = any (v_key.scopes) then
+    raise sqlstate 'PT401' using message = 'This API key is unknown, has ended or was revoked.', detail = 'api_key_unknown', hint = 'Make one in Settings, Developers.';
+  elsif not coalesce(use_api_key.scope = any (v_key.scopes), true) then
     raise sqlstate 'PT403' using message = format('This API key may not do this: it lacks %s.', use_api_key.scope), detail = 'scope_missing',
       hint = 'Make a key with that scope.';
   end if;
-  -- The clock of the statement, since a request waits here while another of the same key draws.
-  insert into private.api_paces as p (org_id, key_id, left_at, seen_at)
-  values (v_key.org_id, v_key.id, c_bucket - use_api_key.cost, clock_timestamp())
-      on conflict (org_id, key_id) do update
-     set left_at = least(c_bucket, p.left_at + c_second * greatest(extract(epoch from clock_timestamp() - p.seen_at), 0)) - use_api_key.cost,
-         seen_at = greatest(p.seen_at, clock_timestamp())
-  returning p.left_at into v_left;
-  if v_left < 0 then
-    raise sqlstate 'PT429' using message = 'Too many requests with this API key.', detail = 'too_many_requests',
-      hint = private.retry_at(clock_timestamp() + make_interval(secs => ceil(-v_left / c_second)::int + 1));
+  select d.remaining, d.wait into v_left, v_wait
+    from private.draw('api_key', v_key.id::text, c_bucket, make_interval(secs => c_bucket / c_second), use_api_key.cost) d;
+  if v_wait is not null then
+    raise sqlstate 'PT429' using message = 'Too many requests with this API key.', detail = 'too_many_requests', hint = private.retry_at(clock_timestamp() + v_wait);
   end if;
   update public.api_keys k set used_at = date_trunc('minute', now())
    where (k.org_id, k.id) = (v_key.org_id, v_key.id) and k.used_at is distinct from date_trunc('minute', now());
-  return v_key;
+  return jsonb_build_object('org_id', v_key.org_id, 'key_id', v_key.id, 'name', v_key.name, 'scopes', v_key.scopes, 'expires_at', v_key.expires_at,
+    'pace', jsonb_build_object('limit', c_bucket, 'remaining', floor(v_left)::int, 'reset', ceil((c_bucket - v_left) / c_second)::int));
 end;
 $$;
 comment on function private.use_api_key is
-  'The key whose SHA-256 (hexadecimal) this is, if it may do what is asked, within its pace. Raises PT401 api_key_unknown, PT403 scope_missing, PT429 too_many_requests with retry_at; a refusal draws nothing. Definer: called beneath RLS.';
+  'The key whose SHA-256 (hexadecimal) this is, if it may do what is asked (scope null: anything), within its pace: {org_id, key_id, name, scopes, expires_at, pace: {limit, remaining, reset: '
+  'seconds until it is full}}. Raises PT401 api_key_unknown, PT403 scope_missing, PT429 too_many_requests with retry_at, which draw nothing. Definer: called beneath RLS.';

@@ -5,10 +5,11 @@ from uuid import UUID
 
 import click
 
+from workers.api.v1.routes import ROUTES
 from workers.cli.output import Result, reports
 from workers.cli.project import database, org_option
 
-SCOPES = ("leads:write", "leads:read")
+SCOPES = sorted({route.scope for route in ROUTES if route.scope})
 
 
 @click.group()
