@@ -28,7 +28,7 @@ comment on column public.notifications.kind is 'task_due: a reminder; task_assig
 comment on column public.notifications.at is 'When it happened.';
 comment on column public.notifications.key is 'What it must not be told twice about, for one member; null: it cannot come twice.';
 comment on column public.notifications.actor is 'Who did it; null: Flow did. No foreign key: it outlives the membership.';
-comment on column public.notifications.many is 'lead_assigned: how many leads at once; then lead_id is null unless it is one.';
+comment on column public.notifications.many is 'lead_assigned, new_lead: how many leads; then lead_id is null unless it is one. new_message: how many messages.';
 comment on column public.notifications.lead_id is 'The lead. No foreign key, as none of these ids: what they name may be gone.';
 comment on column public.notifications.contact_id is 'The contact of a task that is on no lead. No foreign key: it may be gone.';
 comment on column public.notifications.task_id is 'The task. No foreign key: it may be gone.';
@@ -65,7 +65,7 @@ declare
 begin
   perform private.require_role(my_notifications.org_id, 'agent');
   select jsonb_agg(jsonb_build_object('id', n.id, 'kind', n.kind, 'at', n.at, 'read_at', n.read_at, 'actor', n.actor, 'many', n.many, 'lead_id', n.lead_id,
-           'contact_id', n.contact_id, 'task_id', n.task_id, 'conversation_id', n.conversation_id, 'note_id', n.note_id,
+           'contact_id', n.contact_id, 'task_id', n.task_id, 'conversation_id', n.conversation_id, 'note_id', n.note_id, 'ticket_id', n.ticket_id,
            'title', case when n.task_id is not null then t.title else coalesce(l.product, l.title) end, 'due_at', t.due_at,
            'name', c.name) order by n.id desc) into v_items
     from (select x.* from public.notifications x
@@ -88,7 +88,7 @@ begin atomic
 end;
 comment on function public.my_notifications is
   'What the person who asks was told, newest first, at most 100: {unread (counted to 100), items: [{id, kind, at, read_at, actor, many, lead_id, contact_id, task_id, '
-  'conversation_id, note_id, title, due_at, name}], next: before_id of the next page or null}. Raises PT404.';
+  'conversation_id, note_id, ticket_id, title, due_at, name}], next: before_id of the next page or null}. Raises PT404.';
 
 create function private.read_notifications(org_id uuid, ids bigint[]) returns jsonb
   language plpgsql volatile security definer set search_path = ''

@@ -3,30 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
-import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import APIResponse, Route, expect
 
 from tests.browser.leads import plant
 from tests.browser.shop import Shop
-from tests.database import Database
-from tests.e2e.commands import Commands, RunningStack, eventually
-
-
-@pytest.fixture(scope="module")
-def place(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """One business for all tests here."""
-    with Database.connect(stack.database_url, autocommit=True) as database:
-        yield Shop(stack, Commands(stack, tmp_path_factory.mktemp("notifications")), database)
-
-
-@pytest.fixture
-def shop(place: Shop) -> Iterator[Shop]:
-    """The business, with nothing afterwards of what a test made."""
-    yield place
-    for table in ("notifications", "tasks"):
-        place.db.execute(f"delete from public.{table} where org_id = %s", [place.org])
+from tests.e2e.commands import eventually
 
 
 def tell(shop: Shop, kind: str, *, many: int = 1, **about: str) -> None:
@@ -63,10 +45,10 @@ def task(shop: Shop, title: str) -> str:
     return str(found[0])
 
 
-def test_the_bell_counts_and_leads_to_what_it_is_about(shop, window):
-    tell(shop, "task_due", task_id=task(shop, "Call Ravi"))
-    tell(shop, "lead_assigned", many=12)
-    page = window(shop.owner, at="/inbox").page
+def test_the_bell_counts_and_leads_to_what_it_is_about(desk, window):
+    tell(desk, "task_due", task_id=task(desk, "Call Ravi"))
+    tell(desk, "lead_assigned", many=12)
+    page = window(desk.owner, at="/inbox").page
     bell = page.get_by_role("button", name="Notifications: 2 unread")
     bell.click()
     panel = page.get_by_role("dialog", name="Notifications")
@@ -80,15 +62,15 @@ def test_the_bell_counts_and_leads_to_what_it_is_about(shop, window):
     page.get_by_role("button", name="Notifications: 1 unread").click()
     panel.get_by_role("button", name="Mark all as read").click()
     expect(page.get_by_role("button", name="Notifications", exact=True)).to_be_visible()
-    assert unread(shop) == 0
+    assert unread(desk) == 0
 
 
-def test_leads_that_are_given_ring_the_bell_by_themselves(shop, window):
-    agent = shop.join("agent")
-    leads = plant(shop, {"name": "Meena Iyer"}, {"name": "Joseph D’Souza"})
+def test_leads_that_are_given_ring_the_bell_by_themselves(desk, window):
+    agent = desk.join("agent")
+    leads = plant(desk, {"name": "Meena Iyer"}, {"name": "Joseph D’Souza"})
     page = window(agent, "phone").page
     expect(page.locator(".nav")).to_be_visible()
-    shop.db.execute(
+    desk.db.execute(
         "update public.leads set owner_id = (select id from public.profiles where email = %s)"
         " where id = any (%s::uuid[])",
         [agent, leads],
@@ -101,15 +83,15 @@ def test_leads_that_are_given_ring_the_bell_by_themselves(shop, window):
 
     for name in ("Meena Iyer", "Joseph D’Souza"):
         expect(page.locator(".lead-rows")).to_contain_text(name)
-    assert unread(shop) == 0
+    assert unread(desk) == 0
 
 
-def test_older_ones_come_while_scrolling_and_only_unread_ones_when_asked(shop, window):
-    tell_many(shop, 70)
-    shop.db.execute(
-        "update public.notifications set read_at = now() where org_id = %s and many <> 1005", [shop.org]
+def test_older_ones_come_while_scrolling_and_only_unread_ones_when_asked(desk, window):
+    tell_many(desk, 70)
+    desk.db.execute(
+        "update public.notifications set read_at = now() where org_id = %s and many <> 1005", [desk.org]
     )
-    opened = window(shop.owner, at="/notifications")
+    opened = window(desk.owner, at="/notifications")
     page = opened.page
     expect(page.locator(".told-item")).to_have_count(30)
 
@@ -122,7 +104,7 @@ def test_older_ones_come_while_scrolling_and_only_unread_ones_when_asked(shop, w
     expect(page.get_by_role("link", name=re.compile("Flow gave you 1,005 leads"))).to_be_visible()
 
 
-def test_a_task_that_is_due_is_told_by_the_browser_once_to_who_chose_it(shop, window):
+def test_a_task_that_is_due_is_told_by_the_browser_once_to_who_chose_it(desk, window):
     opened = window()
     opened.page.add_init_script(
         """window.told = []
@@ -133,7 +115,7 @@ def test_a_task_that_is_due_is_told_by_the_browser_once_to_who_chose_it(shop, wi
            }
            window.Notification = Notification"""
     )
-    opened.sign_in(shop.owner)
+    opened.sign_in(desk.owner)
     page = opened.page
     page.get_by_role("link", name="Settings").click()
     page.get_by_role("link", name="Notifications").click()
@@ -145,10 +127,38 @@ def test_a_task_that_is_due_is_told_by_the_browser_once_to_who_chose_it(shop, wi
     page.get_by_role("link", name="Tasks").click()
     expect(page.get_by_role("button", name="Notifications", exact=True)).to_be_visible()
 
-    due = task(shop, "Call Ravi")
-    tell(shop, "task_due", task_id=due)
-    shop.hear("Somebody writes")  # their lead is what the feed tells of
+    due = task(desk, "Call Ravi")
+    tell(desk, "task_due", task_id=due)
+    desk.hear("Somebody writes")  # the feed tells of it, and the bell of both
 
-    expect(page.get_by_role("button", name="Notifications: 1 unread")).to_be_visible()
+    expect(page.get_by_role("button", name="Notifications: 2 unread")).to_be_visible()
     eventually(lambda: page.evaluate("told.some((words) => words.startsWith('Due: Call Ravi | '))"))
     assert page.evaluate("told.filter((words) => words.startsWith('Due')).length") == 1
+
+
+def test_a_choice_stays_though_an_answer_from_before_it_comes_late(desk, window):
+    page = window(desk.owner, at="/settings/notifications").page
+    quiet = page.get_by_label("Keep quiet hours")
+    expect(quiet).not_to_be_checked()
+    page.get_by_role("link", name="Your account", exact=True).click()
+    expect(page.get_by_role("heading", name="Profile")).to_be_visible()
+    late: list[tuple[Route, APIResponse]] = []
+    later: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        if late:
+            later.append(route)
+            route.continue_()
+        else:
+            late.append((route, route.fetch()))
+
+    page.route("**/rpc/my_notification_settings", hold_the_first)
+    page.get_by_role("main").get_by_role("link", name="Notifications", exact=True).click()
+    eventually(lambda: page.wait_for_timeout(50) or late)
+    with page.expect_response("**/rpc/save_notification_settings"):
+        quiet.check()
+    late[0][0].fulfill(response=late[0][1])
+    page.wait_for_timeout(500)
+
+    expect(quiet).to_be_checked()
+    assert later, "what was read before the choice is read again"

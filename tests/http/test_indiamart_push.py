@@ -9,7 +9,6 @@ import pytest
 from tests.http.recording import RecordingDatabase, settings
 from workers import create_app
 from workers.errors import Refused, Unavailable
-from workers.indiamart import push
 
 PAYLOADS = Path(__file__).parent.parent / "payloads" / "indiamart"
 URL = "/webhooks/indiamart/the-token"
@@ -28,7 +27,7 @@ def client(database):
 
 @pytest.fixture(autouse=True)
 def _without_pauses(monkeypatch):
-    monkeypatch.setattr(push, "_PAUSES", (0, 0))
+    monkeypatch.setattr("workers.database._PAUSES", (0, 0))
 
 
 def handed(database):
@@ -117,7 +116,7 @@ def test_lead_is_not_acknowledged_while_the_database_is_away(client, database):
     assert client.post(URL, json=LEAD).status_code == 503
 
 
-def test_push_is_repeated_after_a_deadlock(client, database):
+def test_push_is_repeated_after_a_dropped_connection(client, database):
     database.replies["push_leads"] = [Unavailable(is_brief=True), {"errors": []}]
 
     assert client.post(URL, json=LEAD).status_code == 200

@@ -8,23 +8,22 @@ push off after two days of it.
 from __future__ import annotations
 
 import hashlib
-import time
 from typing import Any
 
 import structlog
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from workers.errors import Refused, Unavailable
+from workers.errors import Refused
 from workers.indiamart.leads import Item, to_items
 from workers.runtime import current
 from workers.storable import load_json
+from workers.telemetry.calls import note_webhook
 
 bp = Blueprint("indiamart", __name__)
 log = structlog.stdlib.get_logger(__name__)
 
 BODY_LIMIT = 256 * 1024
-_PAUSES = (0.05, 0.25)
 _FRAMES = ("RESPONSE", "body", "Response", "response")
 
 
@@ -44,6 +43,7 @@ def receive_leads(token: str) -> Response:
     run = _store(hashed, items)
     if run.get("errors"):
         log.warning("push kept aside", run_id=run.get("run_id"), rejected=len(run["errors"]))
+    note_webhook(current().telemetry, "indiamart", "leads", None)
     return jsonify({"CODE": 200, "STATUS": "SUCCESS"})
 
 
@@ -65,11 +65,4 @@ def find_leads(sent: object) -> list[object]:
 
 
 def _store(hashed: str, items: list[Item]) -> dict[str, Any]:
-    for pause in (*_PAUSES, None):
-        try:
-            return current().database.rpc("push_leads", token_sha256=hashed, items=items)
-        except Unavailable as error:
-            if not error.is_brief or pause is None:
-                raise
-            time.sleep(pause)
-    raise AssertionError("unreachable")
+    return current().database.insist("push_leads", token_sha256=hashed, items=items)

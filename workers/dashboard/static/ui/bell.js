@@ -4,7 +4,8 @@ import { effect, html, signal, useRef, useState } from "../vendor/vendor.js"
 import { rows } from "../lib/api.js"
 import { now } from "../lib/formats.js"
 import { onChanges } from "../lib/live.js"
-import { org, person } from "../lib/session.js"
+import { go } from "../lib/router.js"
+import { chooseOrganization, org, organizations, person } from "../lib/session.js"
 import { words } from "../lib/words.js"
 import { lazy } from "./basics.js"
 import { Icon } from "./icon.js"
@@ -25,6 +26,7 @@ export async function count() {
   const found = await rows("notifications", (query) => query.select("id").is("read_at", null).order("id", { ascending: false }).limit(MOST + 1)).catch(() => null)
   if (!found || asked !== org.value?.id) return
   unread.value = found.length
+  if (localStorage.getItem("flow-push")) navigator.setAppBadge?.(found.length).catch(() => {})
   const fresh = newest === null ? 0 : found.filter(({ id }) => id > newest).length
   newest = Math.max(newest ?? 0, found[0]?.id ?? 0)
   if (fresh) import("../pages/notifications/tell.js").then(({ tell }) => tell(fresh), () => {})
@@ -33,7 +35,7 @@ export async function count() {
 let timer = null
 // Leads and notes that change may have told somebody something; reminders come by the clock.
 onChanges(({ changes, reset }) => {
-  if (!reset && !changes.some(({ lead_id: id, kinds }) => id || kinds?.some((kind) => kind === "note" || kind === "many_leads"))) return
+  if (!reset && !changes.some(({ lead_id: id, kinds }) => id || kinds?.some((kind) => kind === "note" || kind === "many_leads" || kind === "bell"))) return
   clearTimeout(timer)
   timer = setTimeout(count, 800)
 })
@@ -44,6 +46,12 @@ effect(() => {
   queueMicrotask(count)
   // Who chose to be told of messages is told on every page, not only after the inbox was open.
   if (localStorage.getItem("flow-notify")) import("../pages/inbox/notify.js").catch(() => {})
+  if (localStorage.getItem("flow-push")) import("../pages/notifications/push.js").then(({ renew }) => renew()).catch(() => {})
+})
+// A press on what was pushed leads here: the service worker has brought this tab to the front.
+navigator.serviceWorker?.addEventListener("message", ({ data: { href, org: id } }) => {
+  if (organizations.value?.some((one) => one.id === id)) chooseOrganization(id)
+  go(href)
 })
 effect(() => { if (now.value && !document.hidden) queueMicrotask(count) })
 

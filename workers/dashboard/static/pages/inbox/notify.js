@@ -10,8 +10,9 @@ import { onCard, openId, titleOf } from "./cards.js"
 // What has been told is remembered for all tabs, until somebody has read it.
 const told = (id) => `flow-told.${id}`
 
-onCard((card) => {
+onCard((card, before) => {
   if (!card.unread_by_me) return localStorage.removeItem(told(card.id))
+  if (before?.last_message_at === card.last_message_at) return // something else has changed
   if (openId.value === card.id && !document.hidden) return
   if (localStorage.getItem(told(card.id))) return
   if (Date.now() - new Date(card.last_message_at) > 120_000) return // old news, told by a reload

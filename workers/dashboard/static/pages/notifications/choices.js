@@ -1,6 +1,7 @@
 // choices.js: how a person is told on this device: by a sound, by the browser.
 import { computed, signal } from "../../vendor/vendor.js"
 import { go } from "../../lib/router.js"
+import { org } from "../../lib/session.js"
 
 const KEY = "flow-notify"
 const read = () => {
@@ -47,8 +48,9 @@ export function ring() {
   setTimeout(() => context.close(), 1000)
 }
 
-/** A notification of the browser; another of the same tag takes its place. A press leads to href. */
+/** A notification of the browser; another of the same tag takes its place. A press leads to href. While nobody looks, a device that pushes come to is told by these. */
 export function notice(title, body, tag, href) {
+  if (document.hidden && localStorage.getItem("flow-push")?.includes(org.value?.id)) return
   const shown = new Notification(title, { body, tag, icon: document.querySelector("link[rel=icon]").href })
   shown.onclick = () => { focus(); go(href); shown.close() }
 }

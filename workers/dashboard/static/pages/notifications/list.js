@@ -11,7 +11,7 @@ import { usePages } from "../../lib/paged.js"
 import { hrefOf, said } from "./items.js"
 import { t } from "./words.js"
 
-const ICONS = { task_due: "Clock", task_assigned: "SquareCheck", lead_assigned: "UserCheck", mention: "MessageSquare" }
+const ICONS = { new_message: "MessageCircle", new_lead: "Inbox", number_needs_attention: "TriangleAlert", task_due: "Clock", task_assigned: "SquareCheck", lead_assigned: "UserCheck", mention: "MessageSquare", ticket_answered: "CircleHelp", ticket_access: "Eye" }
 const PAGE = 30
 
 /** Reads on when it comes into sight. */
