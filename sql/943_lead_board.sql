@@ -47,8 +47,11 @@ declare
   v_id     uuid;
   v_from   timestamptz;
 begin
-  perform private.known_fields(coalesce(filter, '{}'), 'filter', array['stage', 'pipeline', 'status', 'owner', 'source', 'type', 'tags', 'custom', 'received_from',
+  perform private.known_fields(coalesce(filter, '{}'), 'filter', array['lead', 'stage', 'pipeline', 'status', 'owner', 'source', 'type', 'tags', 'custom', 'received_from',
     'received_to', 'has_open_conversation', 'text']);
+  if v_filter ? 'lead' then
+    v_result := v_result || format(' and l.id = any (%L::uuid[])', private.filter_ids(v_filter, 'lead'));
+  end if;
   v_stages := private.filter_ids(v_filter, 'stage');
   if v_filter ? 'pipeline' or v_filter ? 'status' then
     if v_filter ? 'status' and v_filter ->> 'status' not in ('open', 'won', 'lost') then
@@ -121,7 +124,7 @@ begin
 end;
 $$;
 comment on function private.lead_condition is
-  'A filter as a condition on leads l of one organization; every value in it is quoted. {stage, pipeline, source: id or ids, status: open, won or lost, owner: id, '
+  'A filter as a condition on leads l of one organization; every value in it is quoted. {lead, stage, pipeline, source: id or ids, status: open, won or lost, owner: id, '
   'ids, "me" or "none", type, tags: ids, all of them, custom: {key: value}, received_from, received_to, has_open_conversation, text: among the newest 2,000 '
   'that have the words}. Raises PT422 field_unknown, field_invalid. Definer: called beneath RLS.';
 
@@ -145,35 +148,43 @@ as $$
 $$;
 comment on function private.lead_cards is 'Leads as lists and boards show them, in the order given. Definer: called beneath RLS, after its caller asked for membership.';
 
-create function private.lead_list(org_id uuid, filter jsonb, before_at timestamptz, before_id uuid, page_size int) returns jsonb
+create function private.lead_list(org_id uuid, filter jsonb, before_at timestamptz, before_id uuid, page_size int, sort text, after jsonb) returns jsonb
   language plpgsql stable security definer set search_path = ''
 as $$
 #variable_conflict use_column
 declare
   v_limit int := least(greatest(coalesce(page_size, 50), 1), 200);
+  v_sort  text;
+  v_after jsonb := nullif(lead_list.after, 'null');
   v_ids   uuid[];
   v_cards jsonb;
 begin
   perform private.require_role(lead_list.org_id, 'agent');
-  execute format('select array_agg(x.id order by x.received_at desc, x.id desc) from (select l.id, l.received_at from public.leads l where %s%s
-                   order by l.received_at desc, l.id desc limit %s) x', private.lead_condition(lead_list.org_id, lead_list.filter),
-                 case when before_at is not null then format(' and (l.received_at, l.id) < (%L::timestamptz, %L::uuid)', before_at,
-                   coalesce(before_id, '00000000-0000-0000-0000-000000000000')) end, v_limit + 1)
-    into v_ids;
+  v_sort := private.known_order(lead_list.sort);
+  if v_sort = 'newest' then
+    v_after := case when before_at is not null then
+      jsonb_build_object('received_at', before_at, 'id', coalesce(before_id, '00000000-0000-0000-0000-000000000000')) end;
+  end if;
+  v_ids := private.leads_in_order(lead_list.org_id, private.lead_condition(lead_list.org_id, lead_list.filter), v_sort, v_after, v_limit + 1);
   v_cards := private.lead_cards(lead_list.org_id, v_ids[1:v_limit]);
-  return jsonb_build_object('leads', v_cards, 'next', case when cardinality(v_ids) > v_limit then
-    jsonb_build_object('before_at', v_cards -> -1 -> 'received_at', 'before_id', v_cards -> -1 -> 'id') end);
+  return jsonb_build_object('leads', v_cards, 'next', case
+    when cardinality(v_ids) <= v_limit then null
+    when v_sort = 'newest' then jsonb_build_object('before_at', v_cards -> -1 -> 'received_at', 'before_id', v_cards -> -1 -> 'id')
+    else jsonb_build_object('after', private.order_after(lead_list.org_id, v_sort, v_ids[v_limit])) end);
 end;
 $$;
 comment on function private.lead_list is 'Body of public.lead_list. Definer: row level security would keep some filters from their index; it asks for membership itself.';
-create function public.lead_list(org_id uuid, filter jsonb default '{}', before_at timestamptz default null, before_id uuid default null, page_size int default 50) returns jsonb
+create function public.lead_list(org_id uuid, filter jsonb default '{}', before_at timestamptz default null, before_id uuid default null, page_size int default 50,
+                                 sort text default null, after jsonb default null) returns jsonb
   language sql stable set search_path = ''
 begin atomic
-  select private.lead_list(org_id, filter, before_at, before_id, page_size);
+  select private.lead_list(org_id, filter, before_at, before_id, page_size, sort, after);
 end;
 comment on function public.lead_list is
   'Leads that a filter lets through (private.lead_condition says what it may ask), newest first, at most 200: {leads: [...], next: {before_at, before_id} or '
-  'null}. With stage in the filter it is the next page of a column of the board. Raises PT404, PT422 field_unknown, field_invalid.';
+  'null}. With stage in the filter it is the next page of a column of the board. sort: newest, oldest, a_to_z or z_to_a (the name of the person, else of the firm), '
+  'highest or lowest (values as numbers, whatever the currency); who has no name or no value comes last, newest first. In an order other than newest, next is {after}. '
+  'Raises PT400 order_unknown, PT404, PT422 field_unknown, field_invalid.';
 grant execute on function private.lead_list, public.lead_list to authenticated;
 
 create function private.board(org_id uuid, pipeline_id uuid, filter jsonb, page_size int) returns jsonb
@@ -239,6 +250,7 @@ create table public.saved_views (
   name        text not null,
   layout      text not null default 'list',
   filter      jsonb not null,
+  sort        text not null default 'newest',
   is_shared   boolean not null default false,
   created_at  timestamptz not null default now(),
   updated_at  timestamptz not null default now(),
@@ -246,6 +258,7 @@ create table public.saved_views (
   constraint view_owner_is_a_member foreign key (org_id, owner_id) references public.memberships (org_id, user_id) on delete set null (owner_id),
   constraint view_name_has_1_to_60_characters check (name = btrim(name) and length(name) between 1 and 60),
   constraint view_layout_is_known check (layout in ('list', 'board')),
+  constraint view_sort_is_known check (sort in ('newest', 'oldest', 'a_to_z', 'z_to_a', 'highest', 'lowest')),
   constraint view_filter_is_an_object check (jsonb_typeof(filter) = 'object')
 );
 comment on table public.saved_views is 'Filters that people keep, for themselves or for everybody in the organization.';
@@ -255,6 +268,7 @@ comment on column public.saved_views.owner_id is 'Who made it; null when they ha
 comment on column public.saved_views.name is 'Shown to people.';
 comment on column public.saved_views.layout is 'list or board.';
 comment on column public.saved_views.filter is 'What public.lead_list and public.board take.';
+comment on column public.saved_views.sort is 'The order of the list, as public.lead_list names it; a board is newest first.';
 comment on column public.saved_views.is_shared is 'Whether everybody in the organization sees it.';
 comment on column public.saved_views.created_at is 'When it was made.';
 comment on column public.saved_views.updated_at is 'Last change.';
@@ -287,17 +301,19 @@ $$;
 comment on function private.view_for_change is
   'Locks a view of the person who asks, or a shared one for an admin. Raises PT403 role_too_low, PT404 view_not_found. Definer: nobody may write views directly.';
 
-create function private.save_view(org_id uuid, name text, filter jsonb, layout text, is_shared boolean, view_id uuid) returns jsonb
+create function private.save_view(org_id uuid, name text, filter jsonb, layout text, is_shared boolean, view_id uuid, sort text) returns jsonb
   language plpgsql volatile security definer set search_path = ''
 as $$
 #variable_conflict use_column
 declare
   v_id   uuid := save_view.view_id;
+  v_sort text;
   v_name text;
 begin
   perform private.require_role(save_view.org_id, 'agent');
   v_name := private.name_for_people(save_view.name);
   perform private.lead_condition(save_view.org_id, save_view.filter);
+  v_sort := private.known_order(save_view.sort);
   if save_view.layout is null or save_view.layout not in ('list', 'board') then
     raise sqlstate 'PT422' using message = 'A view is a list or a board.', detail = 'layout_unknown', hint = 'list or board.';
   end if;
@@ -305,26 +321,27 @@ begin
     if (select count(*) from public.saved_views v where v.org_id = save_view.org_id and v.owner_id = auth.uid()) >= 100 then
       raise sqlstate 'PT409' using message = 'You have 100 views.', detail = 'too_many_views', hint = 'Delete one that you do not use.';
     end if;
-    insert into public.saved_views (org_id, owner_id, name, layout, filter, is_shared)
-    values (save_view.org_id, auth.uid(), v_name, save_view.layout, save_view.filter, save_view.is_shared)
+    insert into public.saved_views (org_id, owner_id, name, layout, filter, sort, is_shared)
+    values (save_view.org_id, auth.uid(), v_name, save_view.layout, save_view.filter, v_sort, save_view.is_shared)
     returning id into v_id;
   else
     perform private.view_for_change(save_view.org_id, v_id);
-    update public.saved_views v set name = v_name, layout = save_view.layout, filter = save_view.filter, is_shared = save_view.is_shared
+    update public.saved_views v set name = v_name, layout = save_view.layout, filter = save_view.filter, sort = v_sort, is_shared = save_view.is_shared
      where v.org_id = save_view.org_id and v.id = v_id;
   end if;
   return jsonb_build_object('view_id', v_id);
 end;
 $$;
 comment on function private.save_view is 'Body of public.save_view. Definer: nobody may write views directly.';
-create function public.save_view(org_id uuid, name text, filter jsonb, layout text default 'list', is_shared boolean default false, view_id uuid default null) returns jsonb
+create function public.save_view(org_id uuid, name text, filter jsonb, layout text default 'list', is_shared boolean default false, view_id uuid default null,
+                                 sort text default null) returns jsonb
   language sql volatile set search_path = ''
 begin atomic
-  select private.save_view(org_id, name, filter, layout, coalesce(is_shared, false), view_id);
+  select private.save_view(org_id, name, filter, layout, coalesce(is_shared, false), view_id, sort);
 end;
 comment on function public.save_view is
-  'Keeps a filter under a name, or changes one that is kept: an own one, or a shared one for admins. Returns {view_id}. Raises PT403, PT404, PT409 too_many_views, '
-  'PT422 name_invalid, layout_unknown, field_unknown, field_invalid.';
+  'Keeps a filter, and the order of a list, under a name, or changes one that is kept: an own one, or a shared one for admins. Returns {view_id}. Raises PT400 order_unknown, '
+  'PT403, PT404, PT409 too_many_views, PT422 name_invalid, layout_unknown, field_unknown, field_invalid.';
 grant execute on function private.save_view, public.save_view to authenticated;
 
 create function private.delete_view(org_id uuid, view_id uuid) returns jsonb

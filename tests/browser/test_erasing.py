@@ -38,7 +38,11 @@ def test_a_person_is_erased_taken_back_and_erased_for_good(shop, window):
     erase = page.get_by_role("button", name="Erase this person…")
     # What cannot be undone is red, also where it is a quiet button.
     red = page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--danger').trim()")
-    painted = "(node, red) => { node.style.color = red; return getComputedStyle(node).color }"
+    painted = """(node, red) => {
+        node.style.setProperty('transition', 'none', 'important')
+        node.style.color = red
+        return getComputedStyle(node).color
+    }"""
     expect(erase).to_have_css("color", page.locator("h1").first.evaluate(painted, red))
     erase.click()
     dialog = page.get_by_role("dialog")
@@ -62,6 +66,9 @@ def test_a_person_is_erased_taken_back_and_erased_for_good(shop, window):
     admin.go(f"/leads/{lead}")
     expect(page.get_by_role("heading", name="Erased contact")).to_be_visible()
     expect(page.get_by_text("Erased at their wish on")).to_be_visible()
+    expect(page.get_by_text("it cannot be moved, won, lost or written to any more")).to_be_visible()
+    for gone in ("Won", "Lost", "Open chat", "Stage: New. Change", "Write note"):
+        expect(page.get_by_role("button", name=gone, exact=True)).to_have_count(0)
     expect(page.locator(".lead-event .bubble").get_by_text("Erased", exact=True)).to_be_visible()
     assert admin.axe() == []
     admin.go(f"/inbox/{thread}")

@@ -31,8 +31,13 @@ def test_the_greeting_is_set_up_and_switched_on_with_its_price_in_sight(shop, wi
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Which leads?").select_option("Forms, website, API, added by hand")
     expect(dialog.locator(".bubble")).to_have_text("Hello Meena Iyer, about Valve.")
-    dialog.get_by_label("Value {{2}}").select_option("City")
-    dialog.get_by_label("If it is empty").last.fill("your town")
+    dialog.get_by_label("Value 1: where from").select_option("The same for everybody")
+    expect(dialog.get_by_role("button", name="Save (greeting stays off)")).to_be_disabled()
+    dialog.get_by_label("Value 1: the text").fill("friend | neighbour")
+    expect(dialog.locator(".bubble")).to_have_text("Hello friend | neighbour, about Valve.")
+    dialog.get_by_label("Value 1: where from").select_option("Their name")
+    dialog.get_by_label("Value 2: where from").select_option("Their city")
+    dialog.get_by_label("Value 2: when it is empty").fill("your town")
     expect(dialog.locator(".bubble")).to_have_text("Hello Meena Iyer, about your town.")
     expect(dialog.get_by_text(re.compile(r"₹0\.\d+ for each greeting"))).to_be_visible()
     dialog.get_by_role("button", name="Save (greeting stays off)").click()
@@ -184,3 +189,41 @@ def test_the_greeting_is_accessible_and_fits_a_phone(shop, window):
     page.get_by_role("menuitem").first.click()
     expect(page.get_by_role("dialog").locator(".bubble")).to_be_visible()
     fits(opened)
+
+
+def test_values_are_guessed_kept_where_stored_and_asked_for_where_people_write_to_many(window):
+    opened = window()
+    opened.go("/sign-in")
+    template = {
+        "language": "en", "parameter_format": "POSITIONAL",
+        "parameters": {"header": {"format": "TEXT", "names": ["1"]}, "body": {"names": ["1", "2", "3"]},
+                       "buttons": [{"index": 1, "type": "URL", "needs": "required"}]},
+    }  # fmt: skip
+    named = {"language": "hi", "parameter_format": "NAMED",
+             "parameters": {"body": {"names": ["Full_Name", "item", "when"]}}}  # fmt: skip
+    single = {"language": "en", "parameters": {"body": {"names": ["1"]}, "header": {"format": "IMAGE"}}}
+
+    def mappings(asked: dict, stored: object = None) -> list[object]:
+        """What is sent for it: by a campaign, and by a greeting."""
+        return opened.page.evaluate(
+            """async ([template, stored]) => {
+                 const base = `/static/${document.documentElement.dataset.version}/pages`
+                 const { mappingOf, valuesOf } = await import(`${base}/campaigns/mapping.js`)
+                 const { likeliest } = await import(`${base}/greeting/rule-editor.js`)
+                 const mapped = (guess) => mappingOf(template, valuesOf(template, stored, guess))
+                 return [mapped(), mapped(likeliest)]
+               }""",
+            [asked, stored],
+        )
+
+    campaign, greeting = mappings(template)
+    button = {"index": 1, "value": "text|"}
+    assert campaign == {"body": ["name", "product", "text|"], "header": ["text|"], "buttons": [button]}
+    button["value"] = "product"
+    assert greeting == {"body": ["name", "product", "organization"], "header": ["name"], "buttons": [button]}
+    guessed = {"Full_Name": "name|जी", "item": "product|हमारे प्रोडक्ट"}
+    assert mappings(named) == [{"body": guessed | {"when": rest}} for rest in ("text|", "organization")]
+    kept = {"body": ["city", "text|a|b", "state", "phone"], "header": ["title"],
+            "buttons": [{"index": 1, "value": "phone"}]}  # fmt: skip
+    assert mappings(template, kept) == 2 * [kept | {"body": ["city", "text|a|b", "state"]}]
+    assert mappings(single, {"body": "city", "header": ["name"]}) == 2 * [{"body": ["city"], "header": {}}]

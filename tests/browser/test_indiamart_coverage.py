@@ -15,15 +15,20 @@ PAGE = "/settings/indiamart/coverage"
 
 
 RUNS = """
-  with run as (
+  with gap as (
+    -- From ten to ten in India: whatever time it is now, the first of its days has hours of both kinds.
+    select (date_trunc('day', now() at time zone 'Asia/Kolkata') - interval '20 days' + interval '10 hours')
+             at time zone 'Asia/Kolkata' as begins),
+  run as (
     insert into public.sync_runs (org_id, source_id, kind, started_at, finished_at, window_from, window_to,
                                   outcome, is_complete, received, inserted, message)
-    select %(org)s, %(source)s, r.kind, now() - r.ago, now() - r.ago, now() - r.begins, now() - r.ends,
+    select %(org)s, %(source)s, r.kind, now() - r.ago, now() - r.ago, r.begins, r.ends,
            r.outcome, r.outcome = 'ok', r.many, r.many, r.said
-      from (values
-        ('backfill', interval '3 minutes', interval '60 days', interval '20 days', 'ok', 7, null),
-        ('live', interval '2 minutes', interval '19 days', interval '2 minutes', 'ok', 5, null),
-        ('live', interval '4 minutes', interval '20 days', interval '19 days', 'blocked', 0,
+      from gap, lateral (values
+        ('backfill', interval '3 minutes', now() - interval '60 days', gap.begins, 'ok', 7, null),
+        ('live', interval '2 minutes', gap.begins + interval '1 day', now() - interval '2 minutes', 'ok', 5,
+         null),
+        ('live', interval '4 minutes', gap.begins, gap.begins + interval '1 day', 'blocked', 0,
          'Too many hits <b>today</b>')) r (kind, ago, begins, ends, outcome, many, said)
     returning window_from, window_to, is_complete)
   insert into private.source_coverage (org_id, source_id, covered, wanted_from, key_at)

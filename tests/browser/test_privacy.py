@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 
 from workers.dashboard.assets import FOLDER
@@ -28,7 +30,7 @@ def test_an_owner_deletes_the_organization_and_takes_it_back(shop, window):
     assert owner.axe() == []
     assert owner.overflows() == []
     owner.page.get_by_role("link", name="How it stands").tap()
-    expect(owner.page.get_by_text("Everything stands still since then")).to_be_visible()
+    expect(owner.page.get_by_text("Everything of the organization stands still.")).to_be_visible()
     owner.page.go_back()
 
     owner.page.get_by_role("button", name="Keep it after all").tap()
@@ -36,6 +38,34 @@ def test_an_owner_deletes_the_organization_and_takes_it_back(shop, window):
     expect(owner.page.locator("nav.nav")).to_be_visible()
     owner.go("/settings/privacy")
     expect(owner.page.get_by_text("Organization: deletion taken back")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("size", "lang", "theme"), [("phone", "hi", "dark"), ("desktop", "en", "light")], ids=["phone", "desktop"]
+)
+def test_a_certificate_is_read_by_everybody_and_prints_in_black_on_white(shop, window, size, lang, theme):
+    certificate = {
+        "started_at": "2026-11-28T20:31:00Z", "finished_at": "2026-11-28T20:34:12Z", "sha256": "9f" * 32,
+        "removed": {"public.leads": 123456789, f"private.{'a_very_long_name' * 4}": 1},
+        "anonymized": {"public.usage_ledger": 3},
+        "kept": {"public.usage_ledger": "Books", "public.new": "x" * 400},
+    }  # fmt: skip
+    deletion = shop.db.value(
+        "insert into private.organization_deletions (org_id, status, purge_at, finished_at, certificate)"
+        " values (%s, 'purged', now(), now(), %s) returning id",
+        shop.org,
+        json.dumps(certificate),
+    )
+    anybody = window(size=size, lang=lang, theme=theme)
+    anybody.go(f"/deletions/{deletion}")
+    expect(anybody.page.locator(".stamp")).to_contain_text({"hi": "मिटा दिया गया", "en": "Deleted"}[lang])
+    assert anybody.axe() == []
+    assert anybody.overflows() == []
+
+    anybody.page.emulate_media(media="print")
+    colours = "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]"
+    assert anybody.page.evaluate(colours) == ["rgba(0, 0, 0, 0)", "rgb(21, 32, 28)"]
+    expect(anybody.page.locator("footer")).to_be_hidden()
 
 
 def test_whoever_signed_in_long_ago_signs_in_again_first(shop, window):

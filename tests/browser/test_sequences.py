@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page, expect
+from urllib.parse import unquote
+
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.leads import plant
+from tests.browser.window import to_end
 
 MAPPING = '{"body": ["name", "product"]}'
 
@@ -119,9 +122,31 @@ def test_who_is_in_a_sequence_is_paged_and_a_step_that_is_held_up_says_why(shop,
     expect(page.locator(".person-row").first).to_contain_text("The sequence is switched off")
 
     expect(page.locator("[aria-setsize='50']").first).to_be_attached()
-    page.locator(".windowed").evaluate("(box) => { box.scrollTop = box.scrollHeight }")
-    expect(page.locator("[aria-setsize='70']").first).to_be_attached()
-    page.locator(".windowed").evaluate("(box) => { box.scrollTop = box.scrollHeight }")
+    to_end(page.locator(".windowed"), "Buyer 069")
     expect(page.locator(".person-row").last).to_contain_text("Buyer 069")
     page.get_by_role("button", name="Turn off").click()
     expect(page.get_by_role("dialog")).to_contain_text("70 people wait in it.")
+
+
+def test_a_page_that_was_asked_for_while_the_list_was_read_again_comes_all_the_same(shop, window):
+    plant(shop, *({"name": f"Buyer {number:03}"} for number in range(70)))
+    sequence = stored(shop)
+    enrolled(shop, sequence)
+    page = window(shop.owner).page
+    held: list[Route] = []
+
+    def hold_the_second(route: Route) -> None:
+        if held or "started_at.lt." not in unquote(route.request.url):
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route("**/sequence_enrollments?*", hold_the_second)
+    page.goto(f"/sequences/{sequence}")
+    expect(page.locator("[aria-setsize='50']").first).to_be_attached()
+
+    with page.expect_response(lambda answer: bool(held) and "/sequence_enrollments?" in answer.url):
+        page.locator(".windowed").evaluate("(box) => { box.scrollTop = box.scrollHeight }")
+    held[0].continue_()
+
+    to_end(page.locator(".windowed"), "Buyer 069")

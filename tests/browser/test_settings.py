@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from uuid import uuid4
 
+import httpx
 from playwright.sync_api import expect
 
 from tests.browser.shop import PASSWORD
@@ -163,7 +164,7 @@ def test_getting_started_reads_what_is_there(shop, window):
 def test_an_api_key_is_shown_once_rotated_and_revoked(shop, window):
     owner = window(shop.owner)
     page = owner.page
-    owner.go("/settings/keys")
+    owner.go("/settings/developers")
     page.get_by_label("What will use it?").fill("Website")
     page.get_by_role("button", name="Make a key").click()
     key = page.get_by_label("The key").input_value()
@@ -180,6 +181,34 @@ def test_an_api_key_is_shown_once_rotated_and_revoked(shop, window):
     expect(page.get_by_text("Revoked").first).to_be_visible()
     again = page.request.post("/api/v1/leads", data={"phone": f"+{shop.new_phone()}"}, headers=headers)
     assert again.status == 401
+
+
+def test_a_webhook_endpoint_is_added_tried_out_and_sent_to_again_on_a_phone(shop, window, stack):
+    owner = window(shop.owner, size="phone")
+    page = owner.page
+    program = f"{stack.sandbox_url}/_sandbox/receiver/{shop.org}"
+    owner.go("/settings/developers")
+    page.get_by_role("button", name="Add an endpoint").click()
+    page.get_by_label("Address").fill(f"{stack.sandbox_url}/receiver/{shop.org}")
+    page.get_by_role("button", name="Save").click()
+    secret = page.get_by_role("textbox", name="Signing secret").input_value()
+    httpx.post(program, json={"secrets": [secret]}, trust_env=False)
+    page.get_by_role("button", name="I have it").click()
+    page.get_by_role("button", name="Test").click()
+    expect(page.get_by_text("A test event is on its way")).to_be_visible()
+    page.get_by_role("button", name="Deliveries").click()
+    for _ in range(20):
+        page.get_by_role("button", name="Reload").click()
+        if page.get_by_text("Answered 200").count():
+            break
+        page.wait_for_timeout(150)
+    assert owner.axe() == []
+    assert owner.overflows() == []
+    page.get_by_role("button", name="Send again").click()
+    expect(page.get_by_text("1 event on its way")).to_be_visible()
+
+    events = httpx.get(program, trust_env=False).json()["events"]
+    assert {(event["body"]["type"], event["verified"]) for event in events} == {("test", 1)}
 
 
 def test_a_form_is_made_and_takes_an_enquiry(shop, window):
@@ -219,6 +248,10 @@ def test_a_sheet_is_connected_and_its_state_is_shown(shop, window):
     owner.page.get_by_role("button", name="Connect sheet").click()
 
     expect(owner.page.get_by_role("heading", name="Enquiries · T")).to_be_visible()
+    with owner.page.expect_response("**/rpc/set_sheet"):
+        owner.page.get_by_label("Greet people in new rows").check()
+    owner.page.reload()
+    expect(owner.page.get_by_label("Greet people in new rows")).to_be_checked()
 
 
 def test_the_sections_stand_under_headings_and_an_agent_sees_only_their_own(shop, window):
@@ -236,6 +269,6 @@ def test_the_sections_stand_under_headings_and_an_agent_sees_only_their_own(shop
 
     agent = window(shop.join("agent"), "phone", lang="hi", at="/settings")
     data = agent.page.get_by_role("region", name="डेटा और गोपनीयता")
-    expect(data.get_by_role("link")).to_have_text(["सहमति का लॉग"])
+    expect(data.get_by_role("link")).to_have_text(["सहमति का लॉग", "Flow क्या दर्ज करता है"])
     assert agent.axe() == []
     assert agent.overflows() == []

@@ -45,7 +45,7 @@ def test_signing_in_has_nothing_serious_for_axe_in_either_theme_or_language(wind
 
 
 def test_the_dashboard_opens_without_a_line_and_says_so(shop, window):
-    opened = window(shop.owner)
+    opened = window(shop.owner, serviced=True)
     opened.go("/usage")
     expect(opened.page.get_by_role("heading", name="Usage")).to_be_visible()
     opened.page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
@@ -62,7 +62,7 @@ def test_the_dashboard_opens_without_a_line_and_says_so(shop, window):
 
 
 def test_the_service_worker_keeps_files_and_no_data(shop, window):
-    opened = window(shop.owner)
+    opened = window(shop.owner, serviced=True)
     opened.go("/usage")
     expect(opened.page.get_by_role("heading", name="Usage")).to_be_visible()
     opened.page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")

@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.leads import HOSTILE, LOOKS, plant
 from tests.browser.shop import Shop
-from tests.database import Database
-from tests.e2e.commands import Commands, RunningStack
-
-
-@pytest.fixture(scope="module")
-def place(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """One business for all tests here; each begins without tasks."""
-    with Database.connect(stack.database_url, autocommit=True) as database:
-        yield Shop(stack, Commands(stack, tmp_path_factory.mktemp("tasks")), database)
-
-
-@pytest.fixture
-def desk(place: Shop) -> Iterator[Shop]:
-    """The business with one lead that nobody else uses, and no tasks afterwards."""
-    yield place
-    for table in ("notifications", "tasks"):
-        place.db.execute(f"delete from public.{table} where org_id = %s", [place.org])
+from tests.browser.window import to_end
 
 
 def task(shop: Shop, title: str, due: str = "1 hour", *, lead: str | None = None, mine: bool = True) -> str:
@@ -160,16 +143,7 @@ def test_lists_show_whose_tasks_are_asked_for_and_page_through_a_thousand(desk, 
     expect(row(page, "Task 0001")).to_be_visible()
     assert page.locator(".task").count() < 60
 
-    # To the end, page after page.
-    page.evaluate(
-        """async () => {
-             const box = document.querySelector('.windowed')
-             while (!document.body.innerText.includes('Task 1000')) {
-               box.scrollTop = box.scrollHeight
-               await new Promise(requestAnimationFrame)
-             }
-           }"""
-    )
+    to_end(page.locator(".windowed"), "Task 1000")
     expect(row(page, "Task 1000")).to_be_visible()
     page.get_by_label("Whose tasks").select_option("Nobody")
     expect(page.locator(".task")).to_have_count(1)

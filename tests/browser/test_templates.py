@@ -31,7 +31,7 @@ def insert(shop, table: str, row: dict[str, object]) -> str:
 
 def fits(opened) -> None:
     """What is shown is accessible and as wide as the window."""
-    expect(opened.page.locator(".skeleton")).to_have_count(0, timeout=15_000)
+    expect(opened.page.locator(".skeleton")).to_have_count(0)
     assert opened.axe() == [], opened.page.url
     assert opened.overflows() == [], opened.page.url
 

@@ -11,6 +11,21 @@ from workers.cli.org import People
 from workers.settings import Settings
 
 
+def test_a_new_installation_is_green_once_it_has_checked_itself(shop, window):
+    shop.add_lead()
+    shop.db.execute("delete from private.isolation_checks")
+    owner = window(shop.owner, at="/trust")
+    line = owner.page.locator(".trust-line", has_text="No other business can reach yours")
+    expect(line).to_have_class("trust-line is-warn")
+    expect(line).to_contain_text("It runs by itself within a few minutes")
+
+    shop.db.execute(shop.db.value("select command from private.chores where name = 'flow-isolation'"))
+    owner.page.reload()
+
+    expect(line).to_have_class("trust-line is-good")
+    expect(line).to_contain_text("by itself.")
+
+
 def test_an_owner_has_it_checked_that_nobody_reaches_their_business(shop, window):
     shop.add_lead()
     owner = window(shop.owner, "phone", at="/trust")

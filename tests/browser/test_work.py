@@ -10,15 +10,6 @@ from playwright.sync_api import expect
 
 from tests.browser.leads import LOOKS, plant
 from tests.browser.shop import Shop
-from tests.database import Database
-from tests.e2e.commands import Commands, RunningStack
-
-
-@pytest.fixture(scope="module")
-def place(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """One business for all tests here."""
-    with Database.connect(stack.database_url, autocommit=True) as database:
-        yield Shop(stack, Commands(stack, tmp_path_factory.mktemp("work")), database)
 
 
 @pytest.fixture

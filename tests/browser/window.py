@@ -8,16 +8,26 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import ConsoleMessage, Page, Request, Response, expect
+from playwright.sync_api import ConsoleMessage, Locator, Page, Request, Response, expect
 
 from tests.browser.shop import PASSWORD
 
+BLOCKED = "Service Worker registration blocked by Playwright"
 AXE = Path(__file__).parents[2] / "workers/dashboard/node_modules/axe-core/axe.min.js"
 
 
 @cache
 def _axe() -> str:
     return AXE.read_text()
+
+
+def to_end(box: Locator, words: str) -> None:
+    """Scroll a list that grows as it is scrolled, until these words stand in it."""
+    box.page.wait_for_function(
+        "([box, words]) => { box.scrollTop = box.scrollHeight; return box.innerText.includes(words) }",
+        arg=[box.element_handle(), words],
+        timeout=60_000,
+    )
 
 
 class Window:
@@ -40,7 +50,7 @@ class Window:
         """The page, at an address."""
         if self._start:
             self.go(self._start)
-            expect(self._page.locator("nav.nav, .alone h1").first).to_be_visible()
+            expect(self._page.locator("nav.nav, .alone h1, .operations h1").first).to_be_visible()
         return self._page
 
     def expect_fault(self, pattern: str) -> None:
@@ -57,7 +67,7 @@ class Window:
         self.page.locator("input[type=email]").fill(email)
         self.page.locator("input[type=password]").fill(password)
         self.page.locator("form button[type=submit]").click()
-        expect(self.page.locator("nav.nav, .alone h1").first).to_be_visible()
+        expect(self.page.locator("nav.nav, .alone h1, .operations h1").first).to_be_visible()
         self.page.wait_for_url(lambda url: "/sign-in" not in url)
 
     def go(self, path: str) -> None:
@@ -65,9 +75,21 @@ class Window:
         self._start = None
         self._page.goto(path)
 
+    def walk(self, path: str) -> None:
+        """Go to an address as a link in the page does, without loading the page anew."""
+        self.page.evaluate(
+            """(path) => {
+                 history.pushState({}, '', path)
+                 dispatchEvent(new PopStateEvent('popstate'))
+                 return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))
+               }""",
+            path,
+        )
+
     def axe(self) -> list[str]:
         """The serious and critical findings of axe-core on what is shown, one sentence each."""
-        self.page.evaluate(_axe())  # by the debugger: the page's own policy stays as it is
+        if not self.page.evaluate("() => 'axe' in window"):
+            self.page.evaluate(_axe())  # by the debugger: the page's own policy stays as it is
         found: dict[str, Any] = self.page.evaluate(
             "(rules) => axe.run(document, {resultTypes: ['violations'], runOnly: rules})",
             ["wcag2a", "wcag2aa", "wcag21aa", "best-practice"],
@@ -97,7 +119,7 @@ class Window:
         return found
 
     def _heard(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
+        if message.type in ("error", "warning") and message.text != BLOCKED:
             self._faults.append(f"{message.type}: {message.text}")
 
     def _failed(self, request: Request) -> None:

@@ -212,7 +212,8 @@ def test_filters_say_what_they_say(
         ({"owner": "none"}, []), ({"source": source}, both), ({"source": str(uuid4())}, []), ({"type": "W"}, [one]), ({"tags": [tag]}, [two]),
         ({"tags": [tag, str(uuid4())]}, []), ({"custom": {"colour": "red"}}, [one]), ({"custom": {"colour": "blue"}}, []), ({"custom": {}}, both),
         ({"received_from": "2026-11-02T00:00:00Z"}, [two]), ({"received_to": "2026-11-05T00:00:00Z"}, [one]), ({"has_open_conversation": True}, []),
-        ({"has_open_conversation": False}, both), ({"text": "pumps"}, [one]), ({"text": "two"}, [two]), ({"text": " "}, both), ({"owner": None}, both),
+        ({"has_open_conversation": False}, both), ({"text": "pumps"}, [one]), ({"text": "two"}, [two]), ({"text": " "}, both), ({"owner": None}, both), ({"lead": two}, [two]),
+        ({"lead": [one, str(uuid4())]}, [one]), ({"lead": [one], "type": "B"}, []),
     ]  # fmt: skip
     assert [(f, listed(db, acme, **f)) for f, _ in asked] == asked
 
@@ -237,7 +238,7 @@ HOSTILE = [
     {"stage": "x'); drop table public.leads; --"}, {"stage": []}, {"stage": {"a": 1}}, {"stage": [None]}, {"source": 5}, {"owner": "us"},
     {"owner": ["me"]}, {"type": ["W"]}, {"type": {"$ne": 1}}, {"tags": "x"}, {"tags": [str(UUID(int=n)) for n in range(11)]}, {"custom": "x"},
     {"custom": {"a": "x" * 5000}}, {"received_from": "now(); select 1"}, {"received_to": {"a": 1}}, {"has_open_conversation": "yes"}, {"text": ["x"]},
-    {"org_id": "x"}, {"status": "any"}, {"raw": {}},
+    {"org_id": "x"}, {"status": "any"}, {"raw": {}}, {"lead": "x' or true"}, {"lead": []},
 ]  # fmt: skip
 
 
@@ -274,6 +275,156 @@ def test_words_with_quotes_find_nothing_and_break_nothing(
     assert listed(db, acme, type=words) == []
     assert listed(db, acme, custom={words: words}) == []
     assert len(db.rows("select * from public.search_leads(%s, %s)", acme, words)) == 0
+
+
+# Orders
+
+
+ORDERS = ["newest", "oldest", "a_to_z", "z_to_a", "highest", "lowest"]
+NAMES = [("Asha", None), ("asha", "Zed"), ("Bina", "Alpha"), (None, "bolt Ltd"), ("", "Coil"), (None, None), (None, ""), ("आशा", None)]  # fmt: skip
+VALUES = [None, 100, 100, "5.50", None]
+
+
+def populate(db: Database, org_id: UUID) -> None:
+    """Stores 40 leads of eight people: some share a name, a value, an instant; some have no name, some no value."""
+    with db.operating():
+        source = db.value("select private.own_source(%s, 'manual')", org_id)
+        for who, (name, company) in enumerate(NAMES):
+            contact = db.value(
+                "insert into public.contacts (org_id, name, company) values (%s, %s, %s) returning id",
+                org_id, name, company,
+            )  # fmt: skip
+            for number, value in enumerate(VALUES):
+                db.execute(
+                    "insert into public.leads (org_id, contact_id, source_id, source_kind, external_id, stage_id, value, currency, received_at)"
+                    " values (%s, %s, %s, 'manual', gen_random_uuid(), private.first_stage(%s), %s, %s, %s)",
+                    [org_id, contact, source, org_id, value, None if value is None else "INR", f"2026-11-0{1 + (who * number) % 3}T00:00:00Z"],
+                )  # fmt: skip
+
+
+def in_order(db: Database, org_id: UUID, sort: str) -> list[str]:
+    """The leads as the order is meant: what has no name or value last, newest first."""
+    rows = db.rows(
+        "select l.id::text, l.value, lower(coalesce(nullif(c.name, ''), nullif(c.company, ''))), c.id::text"
+        " from public.leads l join public.contacts c on c.id = l.contact_id where l.org_id = %s order by l.received_at desc, l.id desc",
+        org_id,
+    )
+    if sort in ("newest", "oldest"):
+        return [r[0] for r in (rows if sort == "newest" else reversed(rows))]
+    key = 1 if sort in ("highest", "lowest") else 2
+    has, lacks = [r for r in rows if r[key] is not None], [r for r in rows if r[key] is None]
+    if key == 1:
+        has = sorted(has, key=lambda r: r[1], reverse=True)
+        has = has if sort == "highest" else has[::-1]
+    else:
+        has = sorted(has, key=lambda r: (r[2].encode(), r[3]), reverse=sort == "z_to_a")
+    return [r[0] for r in has + lacks]
+
+
+def page_of(db: Database, org_id: UUID, sort: str, after: Json, filter_: Json | None = None) -> Json:
+    page: Json = db.value(
+        "select public.lead_list(%s, %s, %s, %s, page_size => 7, sort => %s, after => %s)",
+        org_id, json.dumps(filter_ or {}), after.get("before_at"), after.get("before_id"), sort, json.dumps(after["after"]) if "after" in after else None,
+    )  # fmt: skip
+    return page
+
+
+@pytest.mark.parametrize("sort", ORDERS)
+def test_every_order_pages_to_its_end_without_a_gap_while_leads_arrive(
+    db: Database, acme: UUID, agent: Person, org: Callable[..., UUID], sort: str
+) -> None:
+    other = org(name="Other")
+    populate(db, other)
+    populate(db, acme)
+    with db.operating():
+        meant = in_order(db, acme, sort)
+        strangers = {i for (i,) in db.rows("select id::text from public.leads where org_id = %s", other)}
+    seen: list[str] = []
+    after: Json = {}
+
+    for _ in range(60):
+        page = page_of(db.as_person(agent), acme, sort, after)
+        seen += [one["id"] for one in page["leads"]]
+        if page["next"] is None:
+            break
+        after = page["next"]
+        if len(seen) < 30:
+            db.execute("reset role")
+            populate(db, acme)
+
+    assert page["next"] is None
+    assert [i for i in seen if i in set(meant)] == meant
+    assert len(seen) == len(set(seen))
+    assert not strangers & set(seen)
+    assert db.as_person(agent).refusal("select public.lead_list(%s, sort => %s)", other, sort).sqlstate == "PT404"  # fmt: skip
+
+
+@pytest.mark.parametrize("sort", ORDERS)
+def test_order_and_filter_go_together(db: Database, acme: UUID, agent: Person, sort: str) -> None:
+    populate(db, acme)
+    some = set(in_order(db, acme, sort)[::3])
+    meant = [i for i in in_order(db, acme, sort) if i in some]
+    db.as_person(agent)
+    seen: list[str] = []
+    after: Json | None = {}
+
+    while after is not None:
+        page = page_of(db, acme, sort, after, {"lead": sorted(some), "status": "open"})
+        seen, after = seen + [one["id"] for one in page["leads"]], page["next"]
+
+    assert seen == meant
+
+
+def test_order_nobody_knows_is_refused(db: Database, acme: UUID, agent: Person) -> None:
+    db.as_person(agent)
+
+    for call in ("lead_list(%s, sort => %s)", "save_view(%s, 'x', '{}', sort => %s)"):
+        for sort in ("", "received_at desc; select 1", "NEWEST"):
+            told = db.refusal(f"select public.{call}", acme, sort)
+            assert (told.sqlstate, told.detail) == ("PT400", "order_unknown")
+    assert db.value("select public.lead_list(%s, sort => null)", acme) == {"leads": [], "next": None}
+
+
+PLACES: list[Any] = [
+    5, [], {}, {"id": "x", "received_at": "2026-11-01"}, {"id": str(UUID(int=1)), "received_at": "x'; select 1"},
+    {"id": str(UUID(int=1)), "received_at": "2026-11-01"}, {"id": str(UUID(int=1)), "received_at": "2026-11-01", "value": "x"},
+    {"id": str(UUID(int=1)), "received_at": "2026-11-01", "name": "x" * 201, "contact_id": str(UUID(int=1))},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("sort", ["a_to_z", "lowest"])
+def test_place_that_no_page_gave_is_refused(db: Database, acme: UUID, agent: Person, sort: str) -> None:
+    db.as_person(agent)
+
+    for place in PLACES:
+        told = db.refusal("select public.lead_list(%s, sort => %s, after => %s)", acme, sort, json.dumps(place))  # fmt: skip
+        assert (place, told.sqlstate, told.detail) == (place, "PT422", "field_invalid")
+
+
+@pytest.mark.parametrize("name", ["x" * 9000, "'; drop table public.leads; --", "%1$s %L", "\\'"])
+def test_names_of_any_length_and_kind_are_sorted(
+    db: Database, acme: UUID, agent: Person, lead: Lead, name: str
+) -> None:
+    ids = [lead(given) for given in ("Asha", "Zoya", name)]
+    with db.operating():
+        # As a member may write it: longer than a source can.
+        db.execute("update public.contacts c set name = %s from public.leads l where l.id = %s and c.id = l.contact_id", [name, ids[2]])  # fmt: skip
+    db.as_person(agent)
+    first = db.value("select public.lead_list(%s, sort => 'a_to_z', page_size => 1)", acme)
+
+    rest = db.value("select public.lead_list(%s, sort => 'a_to_z', after => %s)", acme, json.dumps(first["next"]["after"]))  # fmt: skip
+
+    assert sorted(one["id"] for one in first["leads"] + rest["leads"]) == sorted(ids)
+
+
+def test_view_keeps_its_order(db: Database, acme: UUID, agent: Person) -> None:
+    db.as_person(agent)
+    view = db.value("select public.save_view(%s, 'Big', '{}', sort => 'highest')", acme)["view_id"]
+    db.value("select public.save_view(%s, 'Plain', '{}')", acme)
+
+    assert db.rows("select name, sort from public.saved_views order by 1") == [("Big", "highest"), ("Plain", "newest")]  # fmt: skip
+    db.value("select public.save_view(%s, 'Big', '{}', sort => 'oldest', view_id => %s)", acme, view)
+    assert db.value("select sort from public.saved_views where id = %s", view) == "oldest"
 
 
 # Views

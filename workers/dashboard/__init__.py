@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort, render_template, request, url_for
 
-from workers.dashboard.assets import ALL_STYLES, BASIC_STYLES, Assets
+from workers.dashboard.assets import ALL_STYLES, BASIC_STYLES, ENCODINGS, Assets
 from workers.errors import Unavailable
 from workers.runtime import current
 from workers.settings import Settings
@@ -23,8 +23,9 @@ FACEBOOK = "https://*.facebook.com"
 VENDOR = "vendor/vendor.js"
 PAGES = frozenset(
     {
-        "billing", "broadcasts", "greeting", "inbox", "leads", "notifications", "reports", "sequences",
-        "settings", "sign-in", "start", "support", "tasks", "templates", "trust", "usage", "welcome",
+        "billing", "broadcasts", "greeting", "help", "inbox", "leads", "notifications", "operations",
+        "reports", "sequences", "settings", "sign-in", "start", "support", "tasks", "templates", "trust",
+        "usage", "welcome",
     }
 )  # fmt: skip
 """The first part of each address that is a page; what the browser's router knows."""
@@ -96,7 +97,7 @@ def _is_wanted_at_once(module: str, page: str) -> bool:
     and the inbox's own, where people begin."""
     if page in ("", "inbox") and module.startswith("pages/inbox/"):
         return True
-    return not module.startswith(("pages/", "connect/", "sw"))
+    return not module.startswith(("pages/", "connect/", "sw", "telemetry/", "vendor/vitals"))
 
 
 def _chosen(cookie: Literal["lang", "theme"], allowed: tuple[str, ...]) -> str | None:
@@ -145,8 +146,9 @@ def static(version: str, path: str) -> Response:
     asset = assets.files.get(path)
     if version != assets.version or asset is None:
         abort(404)
-    encoding = next((name for name in asset.packed if request.accept_encodings[name] > 0), None)
-    response = Response(asset.packed[encoding] if encoding else asset.content, mimetype=asset.mime_type)
+    taken = (name for name in ENCODINGS if request.accept_encodings[name] > 0)
+    encoding, packed = next(((name, made) for name in taken if (made := asset.packed(name))), (None, None))
+    response = Response(packed or asset.content, mimetype=asset.mime_type)
     if encoding:
         response.headers["Content-Encoding"] = encoding
     response.headers["Vary"] = "Accept-Encoding"

@@ -1,6 +1,7 @@
-"""The dashboard's files, read once and packed; their version is a digest of all of them.
+"""The dashboard's files, read once; their version is a digest of all of them.
 
-Packing takes most of a second at the first request of a process, and a sixth off what every phone loads.
+Each is packed when it is first asked for. Packed as well as can be, all of them would take two seconds, and
+the first visitor of a process would wait for pages that nobody opens.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import gzip
 import hashlib
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +29,12 @@ TYPES: Mapping[str, str] = {
 BASIC_STYLES = ("css/alone.css", "css/base.css", "css/frame.css", "css/tokens.css", "css/ui.css")
 """What every page is built of: it stands before the styles of pages, so that a page may refine it."""
 
+ENCODINGS: Mapping[str, Callable[[bytes], bytes]] = {
+    "br": lambda content: brotli.compress(content, quality=11),
+    "gzip": lambda content: gzip.compress(content, 9, mtime=0),
+}
+"""How files are packed, the best first."""
+
 ALL_STYLES = "all.css"
 """Every style sheet in one: a phone asks once before it paints, not once for each."""
 
@@ -37,27 +44,25 @@ _LOOK_AGAIN = 1.0
 
 @dataclass(frozen=True)
 class Asset:
-    """One file: its bytes, and the same packed by encoding, the best first; what does not shrink stays."""
+    """One file: its bytes, and the same packed."""
 
     content: bytes
-    packed: Mapping[str, bytes]
     mime_type: str
 
     @classmethod
     def read(cls, file: Path) -> Asset:
         """Read a file of one of TYPES."""
-        return cls.made(file.read_bytes(), TYPES[file.suffix])
+        return cls(file.read_bytes(), TYPES[file.suffix])
 
-    @classmethod
-    def made(cls, content: bytes, mime_type: str) -> Asset:
-        """Pack bytes."""
-        return cls(content, _packed(content), mime_type)
+    def packed(self, encoding: str) -> bytes | None:
+        """Give the bytes in one of ENCODINGS; None where that makes them no shorter."""
+        made = _packed(self.content, encoding)
+        return made if len(made) < len(self.content) else None
 
 
 @lru_cache(maxsize=1024)
-def _packed(content: bytes) -> Mapping[str, bytes]:
-    made = {"br": brotli.compress(content, quality=11), "gzip": gzip.compress(content, 9, mtime=0)}
-    return {encoding: packed for encoding, packed in made.items() if len(packed) < len(content)}
+def _packed(content: bytes, encoding: str) -> bytes:
+    return ENCODINGS[encoding](content)
 
 
 def _joined(files: Mapping[str, Asset]) -> bytes:
@@ -104,7 +109,7 @@ class Assets:
         )
         if self._version is None or seen != self._seen:
             files = {path: Asset.read(self._folder / path) for path, _, _ in seen}
-            files[ALL_STYLES] = Asset.made(_joined(files), TYPES[".css"])
+            files[ALL_STYLES] = Asset(_joined(files), TYPES[".css"])
             digest = hashlib.sha256()
             for path, asset in files.items():
                 digest.update(f"{path}\0{len(asset.content)}\0".encode() + asset.content)

@@ -82,7 +82,7 @@ effect(() => {
   if (organizations.value === undefined) return
   const to = query.to?.startsWith("/") && !query.to.startsWith("//") ? query.to : HOME
   if (path === "/sign-in") go(to, { replace: true })
-  else if (!organizations.value.length && path !== "/welcome" && path !== "/support") go("/welcome", { replace: true })
+  else if (!organizations.value.length && path !== "/welcome" && path !== "/support" && !path.startsWith("/operations")) go("/welcome", { replace: true })
   else if (path === "/" && organizations.value.length) go(HOME, { replace: true })
 })
 

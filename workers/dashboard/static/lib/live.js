@@ -64,7 +64,7 @@ effect(() => {
   if (document.documentElement.dataset.realtime !== undefined) {
     channel = supabase.channel(`org:${id}`, { config: { private: true } })
       .on("broadcast", { event: "changes" }, ask)
-      .subscribe((status) => { hasRealtime = status === "SUBSCRIBED"; if (!hasRealtime) look() })
+      .subscribe((status) => { hasRealtime = status === "SUBSCRIBED"; look() }) // what came before it heard anything, too
   }
   ask()
 })

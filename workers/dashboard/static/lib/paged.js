@@ -6,6 +6,7 @@ import { org } from "./session.js"
 const EMPTY = { items: [], next: undefined, problem: null, isLoading: false }
 const known = new Map()
 const MOST = 20
+const MOST_ANEW = 2000 // items; what lies below is read as it is scrolled to
 
 function made(key) {
   if (!known.has(key)) known.set(key, { state: signal(EMPTY), turn: 0 })
@@ -16,9 +17,9 @@ function made(key) {
   return found
 }
 
-/** read(next): gives {items, next: what asks for the following page, or null}; keyOf: tells items apart.
- *  Gives {items, isEnd, isFresh: nothing has come yet, problem, isLoading, more(), again(), change(items → items)}. */
-export function usePages(key, read, keyOf = (item) => item.id) {
+/** read(next): gives {items, next: what asks for the following page, or null}; keyOf: tells items apart; compare(one, other): their order, where items change their place in it.
+ *  Gives {items, isEnd, isFresh: nothing has come yet, problem, isLoading, more(), again(), anew(): every page that was there, change(items → items)}. */
+export function usePages(key, read, keyOf = (item) => item.id, compare = null) {
   const list = useMemo(() => made(`${org.value?.id} ${key}`), [key])
   list.read = read
 
@@ -28,19 +29,29 @@ export function usePages(key, read, keyOf = (item) => item.id) {
   }
   /** The first page, read again, above what was paged before; alone when the two do not meet. */
   const joined = (page, before) => {
+    if (compare && page.next) {
+      const was = new Map(before.map((item) => [keyOf(item), item]))
+      const isMet = page.items.some((item) => was.has(keyOf(item)) && compare(was.get(keyOf(item)), item) === 0)
+      return [...page.items, ...(isMet ? without(before, page.items).filter((item) => compare(page.items.at(-1), item) < 0) : [])]
+    }
     const last = page.next && page.items.length ? before.findIndex((item) => keyOf(item) === keyOf(page.items.at(-1))) : -1
     return last < 0 ? page.items : [...page.items, ...without(before.slice(last + 1), page.items)]
   }
-  const load = async (isFirst) => {
+  const load = async (isFirst, isWhole = false) => {
     const { state } = list
     const turn = ++list.turn
-    const { items: before, next } = state.value
+    const { next } = state.value
     state.value = { ...state.value, isLoading: true }
     try {
       const page = await list.read(isFirst ? null : next)
+      while (isWhole && turn === list.turn && page.next && page.items.length < Math.min(state.value.items.length, MOST_ANEW)) {
+        const { items, next: after } = await list.read(page.next)
+        Object.assign(page, { items: [...without(page.items, items), ...items], next: after })
+      }
       if (turn !== list.turn) return
-      state.value = { items: isFirst ? joined(page, before) : [...without(before, page.items), ...page.items], next: page.next, problem: null, isLoading: false }
-      if (isFirst && state.value.items.length > page.items.length) state.value = { ...state.value, next }
+      const before = state.value.items // as they are now: some may have changed meanwhile
+      state.value = { items: isWhole ? page.items : isFirst ? joined(page, before) : [...without(before, page.items), ...page.items], next: page.next, problem: null, isLoading: false }
+      if (isFirst && !isWhole && state.value.items.length > page.items.length) state.value = { ...state.value, next }
     } catch (error) {
       if (turn === list.turn) state.value = { ...state.value, problem: asProblem(error), isLoading: false }
     }
@@ -51,6 +62,7 @@ export function usePages(key, read, keyOf = (item) => item.id) {
     items, problem, isLoading, isFresh: next === undefined, isEnd: next === null,
     more: () => { if (next && !isLoading && !problem) load(false) },
     again: () => load(true),
+    anew: () => load(true, true),
     change: (change) => { list.state.value = { ...list.state.value, items: change(list.state.value.items) } },
   }
 }

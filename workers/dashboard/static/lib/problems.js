@@ -44,9 +44,9 @@ const RETRY_AT = /retry_at=(\S+Z)/
 
 /** An error that can be shown: status (0: no answer at all), detail (the slug that code matches on), words. */
 export class Problem extends Error {
-  constructor({ status = 0, detail = "unknown", message = "", hint = "", retryAt = null }) {
+  constructor({ status = 0, detail = "unknown", message = "", hint = "", retryAt = null, requestId = null }) {
     super(message || detail)
-    Object.assign(this, { name: "Problem", status, detail, hint, retryAt, given: message })
+    Object.assign(this, { name: "Problem", status, detail, hint, retryAt, requestId, given: message })
   }
 
   /** One sentence in the person's language where Flow has one, else what the database said. */

@@ -11,9 +11,12 @@ export const supabase = createClient(supabaseUrl, publishableKey, {
 export const person = signal(undefined)
 /** [{id, name, role, time_zone}], undefined until they are known; the role support: Flow's people, let in to look. */
 export const organizations = signal(undefined)
-const chosen = signal(localStorage.getItem("flow-org"))
+// A notification that opens a page names its organization.
+const chosen = signal(new URLSearchParams(location.search).get("org") ?? localStorage.getItem("flow-org"))
 
 export const org = computed(() => organizations.value?.find(({ id }) => id === chosen.value) ?? organizations.value?.[0] ?? null)
+/** Whether the person is one of Flow's own: found out a little after the start. */
+export const isStaff = signal(false)
 /** Whether the session ended while a page was open: people sign in again above it, and lose nothing. */
 export const isExpired = signal(false)
 
@@ -68,6 +71,7 @@ supabase.auth.onAuthStateChange((event, session) => {
 /** Signs out here, or everywhere; what the browser kept of the person goes too. */
 export async function signOut(scope = "local") {
   isLeaving = true
+  if (scope === "global" || localStorage.getItem("flow-push")) await import("../pages/notifications/push.js").then(({ forget }) => forget(scope)).catch(() => {})
   await supabase.auth.signOut({ scope })
   sessionStorage.clear()
   for (const key of Object.keys(localStorage)) if (key.startsWith("flow-")) localStorage.removeItem(key)

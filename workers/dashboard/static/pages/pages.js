@@ -8,11 +8,14 @@ const inbox = () => import("./inbox/page.js")
 const templates = () => import("./templates/page.js")
 const editSequence = () => import("./sequences/edit.js")
 const settings = () => import("./settings/page.js")
+const operations = () => import("./operations/page.js")
 
 export const pages = [
   { path: "/sign-in", load: () => import("./sign-in/page.js"), isAlone: true },
   { path: "/welcome", load: () => import("./welcome/page.js"), isAlone: true },
   { path: "/support", load: () => import("./support/page.js"), isAlone: true },
+  { path: "/operations", load: operations, isAlone: true },
+  { path: "/operations/:tab", load: operations, isAlone: true },
   { path: "/inbox", load: inbox, name: "inbox", nav: { icon: "Inbox", isOnPhone: true } },
   { path: "/inbox/:id", load: inbox, isFull: true },
   { path: "/leads", load: () => import("./leads/page.js"), name: "leads", nav: { icon: "ClipboardList", isOnPhone: true } },
@@ -41,6 +44,9 @@ export const pages = [
   { path: "/settings", load: settings, name: "settings", nav: { icon: "Settings" } },
   { path: "/settings/indiamart/coverage", load: () => import("./indiamart-coverage/page.js"), isFull: true },
   { path: "/settings/:section", load: settings },
+  { path: "/help", load: () => import("./help/page.js") },
+  { path: "/help/new", load: () => import("./help/new.js"), isFull: true },
+  { path: "/help/:id", load: () => import("./help/one.js"), isFull: true },
   { path: "/trust", load: () => import("./trust/page.js"), name: "trust", nav: { icon: "ShieldCheck" } },
 ]
 

@@ -88,7 +88,7 @@ export function Loaded({ query, retry, lines, height, children }) {
 export const lazy = (load) => function Lazy(props) {
   const [Made, setMade] = useState(null)
   useEffect(() => { load().then((module) => setMade(() => module.default), complain) }, [])
-  return Made && html`<${Made} ...${props} />`
+  return Made ? html`<${Made} ...${props} />` : html`<div hidden aria-busy="true"></div>` // who waits for the page can tell that it is not whole
 }
 
 /** A moment in short, with everything there is to know in its title. */

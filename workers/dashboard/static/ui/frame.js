@@ -2,7 +2,7 @@
 import { html } from "../vendor/vendor.js"
 import { line } from "../lib/live.js"
 import { place } from "../lib/router.js"
-import { chooseOrganization, may, org, organizations, person, signOut } from "../lib/session.js"
+import { chooseOrganization, isStaff, may, org, organizations, person, signOut } from "../lib/session.js"
 import { LANGUAGES, language, remember, speak, words } from "../lib/words.js"
 import { pages } from "../pages/pages.js"
 import { Avatar } from "./avatar.js"
@@ -14,19 +14,20 @@ import { Menu } from "./menu.js"
 export const t = words({
   en: {
     skip: "Skip to the page", pages: "Pages", more: "More", organization: "Organization", you: "You",
-    inbox: "Inbox", leads: "Leads", campaigns: "Campaigns", usage: "Usage", billing: "Billing", settings: "Settings", tasks: "Tasks", reports: "Reports", checklist: "Getting started", trust: "Trust",
-    newOrganization: "New organization…", signOut: "Sign out", signOutEverywhere: "Sign out everywhere", light: "Light", dark: "Dark", system: "As the device",
+    inbox: "Inbox", leads: "Leads", campaigns: "Campaigns", usage: "Usage", billing: "Billing", settings: "Settings", tasks: "Tasks", reports: "Reports", checklist: "Getting started", trust: "Trust", operations: "Operations",
+    newOrganization: "New organization…", help: "Help and support", signOut: "Sign out", signOutEverywhere: "Sign out everywhere", light: "Light", dark: "Dark", system: "As the device",
     offline: "No connection. What you see may be old; what you write is kept.", waiting: "Connecting again…",
   },
   hi: {
     skip: "पेज पर जाएँ", pages: "पेज", more: "और", organization: "संगठन", you: "आप",
-    inbox: "इनबॉक्स", leads: "लीड", campaigns: "कैंपेन", usage: "खर्च", billing: "बिलिंग", settings: "सेटिंग", tasks: "काम", reports: "रिपोर्ट", checklist: "शुरुआत", trust: "भरोसा",
-    newOrganization: "नया संगठन…", signOut: "साइन आउट", signOutEverywhere: "हर जगह से साइन आउट", light: "हल्का", dark: "गहरा", system: "डिवाइस जैसा",
+    inbox: "इनबॉक्स", leads: "लीड", campaigns: "कैंपेन", usage: "खर्च", billing: "बिलिंग", settings: "सेटिंग", tasks: "काम", reports: "रिपोर्ट", checklist: "शुरुआत", trust: "भरोसा", operations: "संचालन",
+    newOrganization: "नया संगठन…", help: "मदद और सपोर्ट", signOut: "साइन आउट", signOutEverywhere: "हर जगह से साइन आउट", light: "हल्का", dark: "गहरा", system: "डिवाइस जैसा",
     offline: "इंटरनेट नहीं है। जो दिख रहा है वह पुराना हो सकता है; आप जो लिखेंगे वह सुरक्षित रहेगा।", waiting: "फिर से जुड़ रहा है…",
   },
 })
 
 const Banner = lazy(() => import("../pages/trust/banner.js"))
+const Staff = lazy(() => import("../pages/operations/staff.js"))
 const Closed = lazy(() => import("../pages/billing/banner.js"))
 
 const isHere = (page) => [page.path, ...(page.nav.also ?? [])].some((path) => place.value.path === path || place.value.path.startsWith(`${path}/`))
@@ -47,6 +48,8 @@ const personItems = () => [
   ...Object.entries(LANGUAGES).map(([key, label]) => ({ label, icon: "Languages", isChosen: language.value === key, run: () => speak(key) })),
   ...[["", "system", "Palette"], ["light", "light", "Sun"], ["dark", "dark", "Moon"]]
     .map(([key, name, icon]) => ({ label: t(name), icon, isChosen: theme() === key, run: () => dress(key) })),
+  ...(isStaff.value ? [{ label: t("operations"), icon: "Activity", href: "/operations" }] : []),
+  { label: t("help"), icon: "CircleHelp", href: "/help" },
   { label: t("signOut"), icon: "LogOut", run: () => signOut() },
   { label: t("signOutEverywhere"), icon: "LogOut", run: () => signOut("global") },
 ]
@@ -70,7 +73,7 @@ export function Frame({ isFull, children }) {
     </nav>
     <main class="page" id="page" tabindex="-1">
       ${line.value !== "live" && html`<div class="line-state" role="status" hidden=${line.value === "waiting"}><${Icon} name="WifiOff" size=${14} />${t("offline")}</div>`}
-      <${Banner} /><${Closed} />
+      <${Banner} /><${Closed} /><${Staff} />
       ${children}
     </main>
   </div>`

@@ -1,8 +1,11 @@
 // toasts.js: short words about what has just happened, with a way to take it back where there is one.
 import { html, signal, useEffect, useRef } from "../vendor/vendor.js"
 import { asProblem } from "../lib/problems.js"
+import { go } from "../lib/router.js"
+import { words } from "../lib/words.js"
 import { Icon } from "./icon.js"
 
+const t = words({ en: { tell: "Tell support" }, hi: { tell: "सपोर्ट को बताएँ" } })
 const shown = signal([])
 let last = 0
 
@@ -17,7 +20,8 @@ export function say(text, { action = null, isBad = false } = {}) {
 export const complain = (error) => {
   const problem = asProblem(error)
   if (problem.status === 500) console.error(error)
-  if (problem.status !== 401) say(problem.words, { isBad: true })
+  const action = problem.status >= 500 && { label: t("tell"), run: () => go(`/help/new${problem.requestId ? `?request=${problem.requestId}` : ""}`) }
+  if (problem.status !== 401) say(problem.words, { isBad: true, action })
 }
 
 const dismiss = (id) => { shown.value = shown.value.filter((toast) => toast.id !== id) }

@@ -3,7 +3,8 @@ import { useEffect, useLayoutEffect, useRef, useState } from "../vendor/vendor.j
 
 const BEYOND = 6 // rows that are made above and below what is seen
 
-/** Gives {box, onScroll, from, to, above, below: pixels of what is not made, reveal(index)}. onEnd: the last rows are near.
+/** Gives {box, onScroll, from, to, above, below: pixels of what is not made, reveal(index)}. onEnd: the last rows are near;
+ *  called again and again while they are.
  *  memory: an object that keeps where the list was while it is not on the screen. */
 export function useWindow(count, height, { onEnd, memory } = {}) {
   const box = useRef()
@@ -28,7 +29,7 @@ export function useWindow(count, height, { onEnd, memory } = {}) {
   }, [])
   const from = Math.max(0, Math.min(view.first, count - view.rows) - BEYOND)
   const to = Math.min(count, from + view.rows + 2 * BEYOND)
-  useEffect(() => { if (onEnd && to + BEYOND >= count) onEnd() }, [to, count])
+  useEffect(() => { if (onEnd && to + BEYOND >= count) onEnd() }) // each time: what was asked for may have been dropped for a newer first page
   const reveal = (index) => {
     const { scrollTop, clientHeight } = box.current
     if (index * height < scrollTop) box.current.scrollTop = index * height

@@ -1,5 +1,5 @@
 // mapping.js: where the values of a template come from, for each person their own: fields of the lead and its contact, or the
-// same words for everybody. A value is "field|words when it is empty", or "text|words".
+// same words for everybody. A value is "field|words when it is empty", or "text|words". Broadcasts, sequences and greetings use it.
 import { html } from "../../vendor/vendor.js"
 import { Field, Select } from "../../ui/basics.js"
 import { FileField } from "../inbox/file-field.js"
@@ -24,22 +24,31 @@ function asks({ parameters = {} }) {
   return { names: body?.names ?? [], header: format ? [] : header?.names ?? [], format, buttons: buttons.filter(({ needs, type }) => needs === "required" && type !== "OTP").map(({ index }) => index) }
 }
 
-const GUESSES = { name: "name", customer: "name", customer_name: "name", first_name: "name", 1: "name", product: "product", 2: "product", title: "title", company: "company", city: "city", state: "state", phone: "phone" }
-/** A nameless first value is nearly always the person, the second the product; not so in a heading. */
-function guess(name, isBody, language) {
-  const field = (isBody || !/^\d+$/.test(name)) && GUESSES[name.toLowerCase()]
-  return field ? join(field, BETTER[language.slice(0, 2)]?.[field] ?? "") : join(SAME, "")
+const GUESSES = {
+  ...Object.fromEntries(FIELDS.map((field) => [field, field])), 1: "name", 2: "product",
+  customer: "name", customer_name: "name", first_name: "name", full_name: "name", item: "product", business: "organization",
 }
-const all = (names, of) => Object.fromEntries(names.map((name) => [name, of(name)]))
+const all = (names, of) => Object.fromEntries(names.map((name, at) => [name, of(name, at)]))
+const storedAt = (given, name, at, many) => {
+  const value = Array.isArray(given) ? given[at] : typeof given === "string" ? (many === 1 ? given : null) : given?.[name]
+  return typeof value === "string" ? value : null
+}
 
-/** The values that a form begins with: {body, header, buttons}, from a mapping that is stored where there is one. */
-export function valuesOf(template, mapping = {}) {
+/**
+ * The values that a form begins with: {body, header, buttons}, as they are stored where a mapping has them, else guessed: by the
+ * placeholder's name; a nameless first value is nearly always the person, the second the product, though not in a heading.
+ * likeliest(part, at): the field where nothing can be guessed; without it people are asked to write something.
+ */
+export function valuesOf(template, mapping, likeliest = () => SAME) {
   const { names, header, format, buttons } = asks(template)
-  const stored = (given, list) => (name) => (Array.isArray(given) ? given[list.indexOf(name)] : given?.[name]) ?? guess(name, list === names, template.language)
+  const { body: storedBody, header: storedHeader, buttons: storedButtons } = mapping ?? {}
+  const guessed = (field) => join(field, BETTER[template.language.slice(0, 2)]?.[field] ?? "")
+  const part = (kind, list, given) => all(list, (name, at) =>
+    storedAt(given, name, at, list.length) ?? guessed(((kind === "body" || !/^\d+$/.test(name)) && GUESSES[name.toLowerCase()]) || likeliest(kind, at)))
   return {
-    body: all(names, stored(mapping.body, names)),
-    header: format ? mapping.header ?? {} : all(header, stored(mapping.header, header)),
-    buttons: all(buttons, (index) => mapping.buttons?.find((button) => button.index === index)?.value ?? join(SAME, "")),
+    body: part("body", names, storedBody),
+    header: !format ? part("header", header, storedHeader) : storedHeader && typeof storedHeader === "object" && !Array.isArray(storedHeader) ? storedHeader : {},
+    buttons: all(buttons, (index, at) => storedButtons?.find((button) => button.index === index)?.value ?? guessed(likeliest("buttons", at))),
   }
 }
 
@@ -68,9 +77,11 @@ function Value({ label, value, onChange, most = 1024 }) {
   const isSame = field === SAME
   return html`<fieldset class="value-from"><legend class="label">${label}</legend>
     <${Select} aria-label=${t("from", { label })} value=${field} options=${[...FIELDS.map((name) => [name, t(`field_${name}`)]), [SAME, t("sameFor")]]} onChange=${(event) => onChange(join(event.target.value, isSame === (event.target.value === SAME) ? words : ""))} />
-    <input class="input" aria-label=${t(isSame ? "sameText" : "whenEmpty", { label })} maxlength=${most} value=${words} placeholder=${isSame ? t("writeIt") : t("emptyWords", { words: EMPTY[field] ?? "-" })} onInput=${(event) => onChange(join(field, event.target.value))} />
+    <input class="input" dir="auto" aria-label=${t(isSame ? "sameText" : "whenEmpty", { label })} maxlength=${most} value=${words} placeholder=${isSame ? t("writeIt") : t("emptyWords", { words: EMPTY[field] ?? "-" })} onInput=${(event) => onChange(join(field, event.target.value))} />
   </fieldset>`
 }
+
+const buttonName = ({ components = [] }, index) => components.find(({ type }) => type?.toUpperCase() === "BUTTONS")?.buttons?.[index]?.text ?? index + 1
 
 /** The form: values as valuesOf gives them; number: the sending number's id, for which a file is uploaded. */
 export function Mapping({ template, values, number, onChange }) {
@@ -80,7 +91,8 @@ export function Mapping({ template, values, number, onChange }) {
   return html`
     ${["IMAGE", "VIDEO", "DOCUMENT"].includes(format) && html`<${FileField} kind=${format.toLowerCase()} number=${number} value=${values.header.media_id} onChange=${(media) => onChange({ ...values, header: media ? { media_id: media } : {} })} />`}
     ${format === "LOCATION" && ["latitude", "longitude", "name", "address"].map((name) => html`<${Field} label=${t(`place_${name}`)}>${(props) => html`<input ...${props} value=${values.header[name] ?? ""} onInput=${(event) => set("header", name)(event.target.value)} />`}<//>`)}
+    ${["IMAGE", "VIDEO", "DOCUMENT"].includes(format) && html`<p class="small soft">${t("sameFile")}</p>`}
     ${header.map((name) => html`<${Value} key=${`h${name}`} label=${t("heading", { name })} value=${values.header[name]} onChange=${set("header", name)} most=${60} />`)}
     ${names.map((name) => html`<${Value} key=${name} label=${t("value", { name })} value=${values.body[name]} onChange=${set("body", name)} />`)}
-    ${buttons.map((index) => html`<${Value} key=${`b${index}`} label=${t("button", { n: index + 1 })} value=${values.buttons[index]} onChange=${set("buttons", index)} />`)}`
+    ${buttons.map((index) => html`<${Value} key=${`b${index}`} label=${t("button", { name: buttonName(template, index) })} value=${values.buttons[index]} onChange=${set("buttons", index)} />`)}`
 }

@@ -7,14 +7,17 @@ import { org } from "../../lib/session.js"
 import { Button, Check, Empty, Field, Notice, Select } from "../../ui/basics.js"
 import { Dialog, show } from "../../ui/dialog.js"
 import { say } from "../../ui/toasts.js"
+import { isFilled, Mapping, mappingOf, valuesOf } from "../campaigns/mapping.js"
+import { t as shared } from "../campaigns/words.js"
 import { priceOf, usePrices } from "../templates/prices.js"
 import { languageName } from "../templates/words.js"
 import { accountOf, again, canSend } from "./data.js"
-import { guessMapping, Mapping, mappingFor } from "./mapping.js"
 import { Preview } from "./preview.js"
 import { States } from "./states.js"
 import { t } from "./words.js"
 
+/** A new rule is whole from the beginning: what no name tells is guessed all the same. */
+export const likeliest = (part, at) => (part === "buttons" ? "product" : ["name", "product"][at] ?? "organization")
 const TYPES = ["W", "P", "WA", "B"]
 const DELAYS = [0, 5, 15, 60, 240, 1440]
 const GREETED = ["indiamart", "form", "sheet", "upload", "api", "manual", "whatsapp"]
@@ -54,8 +57,8 @@ function Form({ greeting, rule, close }) {
   const names = [...new Set(usable.map(({ name }) => name))]
   const languages = usable.filter(({ name }) => name === given.template)
   const template = languages.find(({ language }) => language === given.language)
-  // A mapping fits the template for which it was made; another template begins with guesses.
-  const mapping = template ? mappingFor(template, given.mapping) ?? guessMapping(template) : null
+  const values = template && valuesOf(template, given.mapping, likeliest)
+  const mapping = template ? mappingOf(template, values) : null
   const source = sources.find(({ id }) => id === given.leads)
   const isTyped = given.leads === "indiamart" || source?.kind === "indiamart"
   const lead = useQuery(`greeting-lead ${org.value.id} ${source?.id ?? ""}`, async () => {
@@ -68,7 +71,8 @@ function Form({ greeting, rule, close }) {
     return { id: found.id, name: contact?.name }
   })
   if (!usable.length) return html`<${Empty} icon="FileText" title=${t("noTemplates")} action=${html`<a class="button primary" href="/templates/new" onClick=${() => close()}>${t("toTemplates")}</a>`}>${t("noTemplatesText")}<//>`
-  const isReady = template && (!isTyped || given.types.length > 0)
+  const isWritten = template && isFilled(template, values)
+  const isReady = isWritten && (!isTyped || given.types.length > 0)
   const chooseName = (name) => {
     const found = usable.filter((one) => one.name === name)
     set({ template: name, language: (found.find(({ language }) => language === given.language) ?? found[0])?.language ?? "", languages: {}, mapping: null })
@@ -98,10 +102,11 @@ function Form({ greeting, rule, close }) {
       <${Field} label=${t("template")}>${(props) => html`<${Select} ...${props} value=${given.template} onChange=${(event) => chooseName(event.target.value)} options=${[...(names.includes(given.template) ? [] : [["", t("chooseTemplate")]]), ...names.map((name) => [name, name])]} />`}<//>
       ${languages.length > 1 && html`<${Field} label=${t("templateLanguage")}>${(props) => html`<${Select} ...${props} value=${given.language} onChange=${(event) => set({ language: event.target.value })} options=${languages.map(({ language }) => [language, languageName(language)])} />`}<//>`}
       <${Field} label=${t("delay")}>${(props) => html`<${Select} ...${props} value=${String(given.minutes)} onChange=${(event) => set({ minutes: Number(event.target.value) })} options=${delays.map((minutes) => [String(minutes), DELAYS.includes(minutes) ? t(`delay_${minutes}`) : t("delayOther", { n: minutes })])} />`}<//>
-      ${template && html`<${Mapping} key=${template.id} ...${{ template, mapping }} number=${(numbers.find(({ id }) => id === given.number) ?? numbers[0])?.id} onChange=${(next) => set({ mapping: next })} />
+      ${template && html`<fieldset class="stack"><legend class="greeting-legend">${t("values")}</legend>
+        <${Mapping} key=${template.id} ...${{ template, values }} number=${(numbers.find(({ id }) => id === given.number) ?? numbers[0])?.id} onChange=${(next) => set({ mapping: mappingOf(template, next) })} /></fieldset>
         ${languages.length > 1 && html`<${States} value=${given.languages} options=${languages.filter((one) => canSend(one) && one.language !== given.language)} onChange=${(next) => set({ languages: next })} />`}`}
     </div>
-    <div class="stack tight">${template && html`<h3>${t("preview")}</h3><${Preview} ...${{ template, mapping }} lead=${lead.data} />
+    <div class="stack tight">${template && html`<h3>${t("preview")}</h3><${Preview} ...${{ template, mapping }} lead=${lead.data} />${!isWritten && html`<p class="small soft">${shared("fillAll")}</p>`}
       ${priceOf(prices, template.category) && html`<p class="row"><strong>${t("priceIs", { price: priceOf(prices, template.category) })}</strong></p>`}`}</div></div>
     ${problem && html`<${Notice} kind="bad">${problem}<//>`}
     <div class="actions greeting-actions"><${Button} onClick=${() => close()}>${t("cancel")}<//><${Button} kind="primary" disabled=${!isReady} onClick=${save}>${t(greeting.isOn || rule ? "save" : "saveOff")}<//></div>`

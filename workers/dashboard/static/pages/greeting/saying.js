@@ -6,7 +6,7 @@ import { languageName } from "../templates/words.js"
 import { t } from "./words.js"
 
 const TYPES = ["W", "P", "WA", "B"]
-export const FIELDS = ["name", "company", "product", "title", "city", "state", "phone", "organization"]
+const FIELDS = ["name", "company", "product", "title", "city", "state", "phone", "organization"]
 export const listed = (items) => format(Intl.ListFormat, { type: "conjunction" }).format(items)
 
 /** Which leads a rule is for. */
@@ -33,7 +33,7 @@ export function ruleLook(template, mapping) {
     if (part === undefined || part === null) return null
     const names = template.parameters?.[kind]?.names ?? []
     const value = Array.isArray(part) ? part[names.indexOf(name)] : typeof part === "string" ? part : part[name]
-    return value && `‹${fieldWords(fieldOf(value))}›`
+    return value && (fieldOf(value) === "text" ? value.slice("text|".length) : `‹${fieldWords(fieldOf(value))}›`)
   }
   return lookOf(template, given)
 }

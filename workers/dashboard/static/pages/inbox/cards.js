@@ -1,20 +1,28 @@
 // cards.js: the list of conversations: pages by key, kept in order while cards change, only the changed ones asked for.
-import { effect, signal } from "../../vendor/vendor.js"
+import { computed, effect, signal } from "../../vendor/vendor.js"
 import { rpc } from "../../lib/api.js"
 import { phone } from "../../lib/formats.js"
 import { onChanges } from "../../lib/live.js"
 import { asProblem } from "../../lib/problems.js"
+import { go, place as address } from "../../lib/router.js"
 import { org, person } from "../../lib/session.js"
 import { straight } from "./rich.js"
 import { t } from "./words.js"
 
 const PAGE = 50
 export const VIEWS = ["all", "mine", "unassigned", "unread", "attention", "resolved"]
+export const UUID = /^[0-9a-f-]{36}$/i
 
 /** Every card that is known, by id. */
 export const cards = signal({})
 /** What the list shows: {view, label, ids, isDone, isLoading, problem}. */
 export const list = signal({ view: "all", label: null, ids: [], isDone: false, isLoading: true, problem: null })
+const written = ({ view, label, m }) => {
+  const parts = Object.entries({ view: view !== "all" && view, label, m }).filter(([, value]) => value)
+  return parts.length ? `?${new URLSearchParams(parts)}` : ""
+}
+/** What an address of the inbox ends with for the list to stay as it is: "?view=unread&label=…", or nothing. */
+export const filter = computed(() => written(list.value))
 /** The conversation that is open: it stays in the list though the filter would no longer let it in. */
 export const openId = signal(null)
 /** Where the list was scrolled to. */
@@ -47,27 +55,34 @@ const isBefore = (one, other) =>
   one.last_message_at > other.last_message_at || (one.last_message_at === other.last_message_at && one.id > other.id)
 
 let turn = 0
-async function page(after, size) {
+async function page(after, size, isNews = false) {
   const mine = ++turn
   const asked = list.value
   list.value = { ...asked, isLoading: true, problem: null }
   try {
     const found = await rpc("inbox", { ...argumentsOf(asked), page_size: size, ...(after && { before_at: after.last_message_at, before_id: after.id }) })
     if (mine !== turn) return
-    cards.value = { ...cards.value, ...Object.fromEntries(found.map((card) => [card.id, card])) }
+    const before = cards.value
+    cards.value = { ...before, ...Object.fromEntries(found.map((card) => [card.id, card])) }
     const kept = after ? list.value.ids : []
     const have = new Set(kept)
     list.value = { ...list.value, ids: [...kept, ...found.map(({ id }) => id).filter((id) => !have.has(id))], isDone: found.length < size, isLoading: false }
+    if (isNews) for (const card of found) for (const follow of followers) follow(card, before[card.id])
   } catch (error) {
     if (mine === turn) list.value = { ...list.value, isLoading: false, problem: asProblem(error) }
   }
 }
 
-/** Shows another part of the inbox. */
-export function choose(view, label = null) {
+function show({ view, label }) {
   memory.top = 0
   list.value = { view, label, ids: [], isDone: false, isLoading: true, problem: null }
   return page(null, PAGE)
+}
+
+/** Goes to another part of the inbox; the same one again is read anew. */
+export function choose(view, label = null) {
+  if (written({ view, label }) === filter.value) show({ view, label })
+  else go(address.value.path + written({ view, label, m: address.value.query.m }))
 }
 
 /** Reads the next page, when the end is near. */
@@ -76,7 +91,7 @@ export function more() {
   if (!isDone && !isLoading && !problem && ids.length) page(cards.value[ids.at(-1)], 2 * PAGE)
 }
 
-export const again = () => page(null, Math.min(200, Math.max(PAGE, list.value.ids.length)))
+export const again = () => page(null, Math.min(200, Math.max(PAGE, list.value.ids.length)), true)
 
 /** Changes a card before the server has said so; gives a function that takes it back. */
 export function patch(id, change) {
@@ -113,17 +128,27 @@ export async function fetchCards(ids) {
 }
 
 let shownOrg
+/** Shows what the address says; beside other pages the list stays as it was. */
+function arrive(id, { path, query }) {
+  const isNew = id !== shownOrg
+  let asked = isNew ? { view: "all", label: null } : list.value
+  if (/^\/inbox(\/|$)/.test(path)) asked = { view: VIEWS.includes(query.view) ? query.view : "all", label: UUID.test(query.label) ? query.label : null }
+  // Another organization has labels of its own.
+  if (isNew && shownOrg && asked.label) return go(path + written({ view: asked.view }), { replace: true })
+  shownOrg = id
+  if (isNew) cards.value = {}
+  if (isNew || written(asked) !== filter.value) show(asked)
+}
 effect(() => {
   const id = org.value?.id
-  if (!id || !person.value || id === shownOrg) return
-  shownOrg = id
-  queueMicrotask(() => { cards.value = {}; choose("all") }) // not in the effect, which would follow all that is read there
+  const now = address.value
+  if (id && person.value) queueMicrotask(() => arrive(id, now)) // not in the effect, which would follow all that is read there
 })
 
 onChanges(({ changes, reset }) => {
   if (reset) return void again()
   const gone = new Set(changes.filter(({ kinds }) => kinds.includes("gone")).map((change) => change.conversation_id))
   if (gone.size) list.value = { ...list.value, ids: list.value.ids.filter((id) => !gone.has(id)) }
-  const ids = changes.map((change) => change.conversation_id).filter((id) => !gone.has(id))
+  const ids = changes.map((change) => change.conversation_id).filter((id) => id && !gone.has(id))
   if (ids.length) fetchCards(ids).catch(() => again())
 })

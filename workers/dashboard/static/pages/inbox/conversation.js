@@ -5,7 +5,7 @@ import { asProblem } from "../../lib/problems.js"
 import { refresh, useQuery } from "../../lib/queries.js"
 import { may } from "../../lib/session.js"
 import { Empty, lazy, Skeleton } from "../../ui/basics.js"
-import { cards, fetchCards, patch, titleOf } from "./cards.js"
+import { cards, fetchCards, filter, patch, titleOf } from "./cards.js"
 import { Composer } from "./composer.js"
 import { keep } from "./drafts.js"
 import { Header } from "./header.js"
@@ -25,7 +25,7 @@ export function Conversation({ id, target }) {
     setProblem(null)
     if (!known) fetchCards([id]).then(() => { if (!cards.value[id]) setProblem({ words: t("unknownConversation") }) }, (error) => setProblem(asProblem(error)))
   }, [id, known])
-  if (problem) return html`<section class="conversation"><${Empty} icon="CircleHelp" title=${problem.words} action=${html`<a class="button" href="/inbox">${t("toList")}</a>`} /></section>`
+  if (problem) return html`<section class="conversation"><${Empty} icon="CircleHelp" title=${problem.words} action=${html`<a class="button" href=${`/inbox${filter.value}`}>${t("toList")}</a>`} /></section>`
   if (!card) return html`<section class="conversation" aria-busy="true"><div class="stream-skeleton"><${Skeleton} lines=${6} height=${44} /></div></section>`
   return html`<${Open} key=${id} card=${card} target=${target} />`
 }

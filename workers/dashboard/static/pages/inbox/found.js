@@ -5,6 +5,7 @@ import { brief } from "../../lib/formats.js"
 import { asProblem } from "../../lib/problems.js"
 import { useQuery } from "../../lib/queries.js"
 import { Button, Loaded } from "../../ui/basics.js"
+import { filter } from "./cards.js"
 import { Row } from "./row.js"
 import { t } from "./words.js"
 
@@ -31,13 +32,13 @@ function Messages({ query }) {
   if (state.problem) return html`<p class="soft found-text">${state.problem.words}</p>`
   if (!state.found) return null
   if (!state.found.length) return html`<p class="soft found-text">${t("noFoundMessages")}</p>`
-  return html`<ul>${state.found.map((hit) => html`<li key=${hit.message_id}><a class="found-message" href=${`/inbox/${hit.conversation_id}?m=${hit.message_id}`}>
+  return html`<ul>${state.found.map((hit) => html`<li key=${hit.message_id}><a class="found-message" href=${`/inbox/${hit.conversation_id}?m=${hit.message_id}${filter.value.replace("?", "&")}`}>
     <span class="row"><bdi class="clip grow thread-name">${hit.contact_name || t("somebody")}</bdi><time class="small soft" datetime=${hit.at}>${brief(hit.at)}</time></span>
     <span class="two wrap soft" dir="auto">${hit.direction === "outbound" && `${t("ours")} `}<${Snippet} text=${hit.snippet} /></span></a></li>`)}</ul>
     ${!state.isDone && html`<${Button} kind="quiet" onClick=${() => load(state.found.at(-1))}>${t("showMore")}<//>`}`
 }
 
-export function Found({ query }) {
+export default function Found({ query }) {
   const people = useQuery(`search:${query}`, () => rpc("search_conversations", { query, page_size: 20 }))
   return html`<div class="windowed inbox-found" role="region" aria-label=${t("found")}>
     <h3 class="found-title">${t("people")}</h3>

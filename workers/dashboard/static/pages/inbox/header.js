@@ -9,7 +9,7 @@ import { Button, IconButton } from "../../ui/basics.js"
 import { Icon } from "../../ui/icon.js"
 import { Menu } from "../../ui/menu.js"
 import { complain, say } from "../../ui/toasts.js"
-import { patch, titleOf } from "./cards.js"
+import { filter, patch, titleOf } from "./cards.js"
 import { askLabel } from "./labels.js"
 import { labelOf, labels, members, nameOf } from "./team.js"
 import { t } from "./words.js"
@@ -43,7 +43,7 @@ export const labelItems = (card) => [
 
 /** Back among the unread ones of the team; whoever opens it reads it, so it is left. */
 const leaveUnread = async (card) => {
-  go("/inbox")
+  go(`/inbox${filter.value}`)
   await optimistic(card, { unread_count: 1 }, () => rpc("mark_unread", { conversation_id: card.id }))
 }
 
@@ -57,7 +57,7 @@ export function Header({ card, onPerson, isPersonOpen }) {
   const name = titleOf(card)
   const isResolved = card.status === "resolved"
   return html`<header class="conversation-top">
-    <a class="icon-button back" href="/inbox" aria-label=${t("back")}><${Icon} name="ArrowLeft" /></a>
+    <a class="icon-button back" href=${`/inbox${filter.value}`} aria-label=${t("back")}><${Icon} name="ArrowLeft" /></a>
     <button type="button" class="who-button" onClick=${onPerson} aria-expanded=${isPersonOpen} aria-label=${t("personOf", { name })}>
       <${Avatar} name=${card.contact_name} id=${card.contact_id} windowEnds=${card.window_expires_at} />
       <span class="grow"><h2 class="clip"><bdi>${name}</bdi></h2><span class="small soft clip" title=${windowWords(card, "leftLong")}>${windowWords(card)}</span></span></button>

@@ -3,10 +3,13 @@ import { html } from "../../vendor/vendor.js"
 import { rpc } from "../../lib/api.js"
 import { full, money } from "../../lib/formats.js"
 import { useQuery } from "../../lib/queries.js"
+import { lazy } from "../../ui/basics.js"
 import { Dialog, show } from "../../ui/dialog.js"
 import { reasonOf, statusWords } from "./status.js"
 import { nameOf } from "./team.js"
 import { categoryWords, t } from "./words.js"
+
+const Steps = lazy(() => import("../trace/steps.js"))
 
 export const openInfo = (message) => show((close) => html`<${Info} message=${message} close=${close} />`)
 
@@ -31,5 +34,6 @@ function Info({ message, close }) {
     trace?.webhooks.length && [t("heard"), trace.webhooks.map(({ received_at: at }) => full(at)).join("; ")],
     message.error_code && [t("details"), `Meta ${message.error_code}`],
   ].filter(Boolean)
-  return html`<${Dialog} title=${t("info")} onClose=${() => close()}><dl class="facts">${lines.map(([name, value]) => html`<div><dt>${name}</dt><dd class="wrap">${value}</dd></div>`)}</dl><//>`
+  return html`<${Dialog} title=${t("info")} onClose=${() => close()}><dl class="facts">${lines.map(([name, value]) => html`<div><dt>${name}</dt><dd class="wrap">${value}</dd></div>`)}</dl>
+    ${trace?.steps.length > 0 && html`<details class="how-it-went"><summary>${t("howItWent")}</summary><${Steps} steps=${trace.steps} /></details>`}<//>`
 }

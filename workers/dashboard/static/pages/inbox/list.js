@@ -1,16 +1,16 @@
 // list.js: the list of conversations with its filters and its search.
 import { html, signal, useEffect, useRef, useState } from "../../vendor/vendor.js"
-import { Button, Empty, IconButton, Skeleton } from "../../ui/basics.js"
+import { Button, Empty, IconButton, lazy, Skeleton } from "../../ui/basics.js"
 import { BellLink } from "../../ui/bell.js"
 import { Icon } from "../../ui/icon.js"
 import { Menu } from "../../ui/menu.js"
 import { Windowed } from "../../ui/windowed.js"
 import { again, cards, choose, list, memory, more, VIEWS } from "./cards.js"
-import { Found } from "./found.js"
 import { Row } from "./row.js"
 import { labelOf, labels, numbers } from "./team.js"
 import { t } from "./words.js"
 
+const Found = lazy(() => import("./found.js"))
 const HEIGHT = 72
 const query = signal("")
 
@@ -51,7 +51,7 @@ export function List() {
       <${BellLink} /></div>
       <${Search} />
       ${!query.value && html`<div class="filters" role="group" aria-label=${t("filters")}>${VIEWS.map((each) => html`<button type="button" class="chip" key=${each} aria-pressed=${each === view} onClick=${() => choose(each, label)}>${t(`view_${each}`)}</button>`)}</div>`}
-      ${label && !query.value && html`<button type="button" class="chip label-filter" aria-label=${t("dropLabel")} onClick=${() => choose(view)}><span class="dot" style=${{ background: labelOf(label)?.colour }}></span><bdi class="clip">${labelOf(label)?.name}</bdi><${Icon} name="X" size=${14} /></button>`}</div>
+      ${label && !query.value && html`<button type="button" class="chip label-filter" aria-label=${t("dropLabel")} onClick=${() => choose(view)}><span class="dot" style=${{ background: labelOf(label)?.colour }}></span><bdi class="clip">${labelOf(label)?.name ?? t("byLabel")}</bdi><${Icon} name="X" size=${14} /></button>`}</div>
     ${query.value ? html`<${Found} query=${query.value} />`
       : problem && !ids.length ? html`<${Empty} icon="CircleAlert" title=${problem.words} action=${html`<${Button} icon="RefreshCw" onClick=${again}>${t("tryAgain")}<//>`} />`
       : !ids.length && isLoading ? html`<div class="threads-skeleton"><${Skeleton} lines=${8} height=${56} gap=${16} /></div>`

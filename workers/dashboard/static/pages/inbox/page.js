@@ -1,11 +1,9 @@
 // page.js: the inbox: list, conversation, person; on a phone one after the other.
 import { html, useEffect } from "../../vendor/vendor.js"
-import { openId } from "./cards.js"
+import { openId, UUID } from "./cards.js"
 import { Conversation, Nothing } from "./conversation.js"
 import { List } from "./list.js"
 import "./notify.js"
-
-const UUID = /^[0-9a-f-]{36}$/i
 
 export default function Inbox({ params, query }) {
   const id = UUID.test(params.id ?? "") ? params.id : null

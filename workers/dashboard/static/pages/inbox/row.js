@@ -4,7 +4,7 @@ import { brief, full } from "../../lib/formats.js"
 import { person } from "../../lib/session.js"
 import { Avatar } from "../../ui/avatar.js"
 import { Icon } from "../../ui/icon.js"
-import { openId, titleOf } from "./cards.js"
+import { filter, openId, titleOf } from "./cards.js"
 import { drafts } from "./drafts.js"
 import { outbox } from "./outbox.js"
 import { straight } from "./rich.js"
@@ -30,7 +30,7 @@ export function Row({ card }) {
   const waiting = outbox.value.find((item) => item.conversation_id === card.id)
   const isOpen = openId.value === card.id
   const isTimed = card.last_message_at !== "-infinity"
-  return html`<a class="thread ${card.unread_count ? "unread" : ""}" href=${`/inbox/${card.id}`} aria-current=${isOpen ? "true" : undefined}>
+  return html`<a class="thread ${card.unread_count ? "unread" : ""}" href=${`/inbox/${card.id}${filter.value}`} aria-current=${isOpen ? "true" : undefined}>
     <${Avatar} name=${card.contact_name} id=${card.contact_id} windowEnds=${card.window_expires_at} />
     <span class="thread-text">
       <span class="row"><bdi class="thread-name clip grow">${name}</bdi>${isTimed && html`<time class="small soft" datetime=${card.last_message_at} title=${full(card.last_message_at)}>${brief(card.last_message_at)}</time>`}</span>

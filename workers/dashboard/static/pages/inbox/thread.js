@@ -35,6 +35,7 @@ class Thread {
   /** Reads the newest page, or the one around a message. What is known already stays on the screen. */
   async load(around = null) {
     const mine = (this.turn = (this.turn ?? 0) + 1)
+    await this.extending // its page would not be in what is put together here
     this.set({ isLoading: true, problem: null })
     try {
       const found = await rpc("conversation_messages", { conversation_id: this.id, page_size: around ? 2 * PAGE : PAGE, ...(around && { around }) })
@@ -84,14 +85,10 @@ class Thread {
     })
   }
 
-  async extend(read) {
+  extend(read) {
     this.set({ isLoading: true })
-    try {
-      await read()
-      this.set({ isLoading: false })
-    } catch (error) {
-      this.set({ isLoading: false, problem: asProblem(error) })
-    }
+    this.extending = read().then(() => this.set({ isLoading: false }), (error) => this.set({ isLoading: false, problem: asProblem(error) }))
+    return this.extending
   }
 
   /** Takes in messages, new ones and newer versions of known ones. */

@@ -37,15 +37,15 @@ export function Details({ lead, reference, change, again, stage, won, lost, move
       <${Editable} label=${t("value")} shown=${lead.value === null ? "" : money(lead.value, lead.currency)} value=${lead.value === null ? "" : String(Number(lead.value))} save=${async (text) => saveValue(text)}
         input=${({ onInput, ...props }) => html`<input ...${props} inputmode="decimal" autocomplete="off" placeholder="₹" onInput=${(event) => onInput(event.target.value)} />`} />
       <div class="editable"><span class="small soft label">${t("tags")}</span><div class="row breaks"><${Tags} lead=${lead} reference=${reference} again=${again} /></div></div>
-      ${reference.fields.map((field) => html`<${Editable} key=${field.key} label=${field.label + (field.is_required ? " *" : "")} shown=${customText(field, lead.custom[field.key])} value=${asInput(field, lead.custom[field.key])}
+      ${!lead.erased_at && reference.fields.map((field) => html`<${Editable} key=${field.key} label=${field.label + (field.is_required ? " *" : "")} shown=${customText(field, lead.custom[field.key])} value=${asInput(field, lead.custom[field.key])}
         isChoice=${field.kind === "choice" || field.kind === "yes_no"} save=${saveField(field)} input=${(props) => html`<${FieldInput} ...${props} field=${field} />`} />`)}
       <p class="small soft">${t("cameFrom", { source: sourceName(reference, lead) })} · <time datetime=${lead.received_at} title=${full(lead.received_at)}>${moment(lead.received_at)}</time></p>
-      <div class="row breaks narrow-row">${stage?.kind === "open"
+      ${!lead.erased_at && html`<div class="row breaks narrow-row">${stage?.kind === "open"
         ? html`${won && html`<${Button} icon="CircleCheck" onClick=${() => move(won)}>${t("win")}<//>`}${lost && html`<${Button} icon="CircleX" onClick=${() => move(lost)}>${t("lose")}<//>`}`
-        : html`<${Button} icon="RotateCcw" onClick=${() => change("reopen_lead", {}).then(again)}>${t("reopen")}<//>`}</div>
+        : html`<${Button} icon="RotateCcw" onClick=${() => change("reopen_lead", {}).then(again)}>${t("reopen")}<//>`}</div>`}
     </section>
-    <${Doubles} lead=${lead} again=${again} />
-    <${InSequences} lead=${lead} />
+    ${!lead.erased_at && html`<${Doubles} lead=${lead} again=${again} />`}
+    ${!lead.erased_at && !lead.erase_at && html`<${InSequences} lead=${lead} />`}
     <${Others} lead=${lead} reference=${reference} />
   </aside>`
 }

@@ -3,18 +3,21 @@ import { html, useState } from "../../vendor/vendor.js"
 import { rpc } from "../../lib/api.js"
 import { adjust, refresh, useQuery } from "../../lib/queries.js"
 import { go } from "../../lib/router.js"
-import { Button, Chip, Empty, IconButton, Loaded } from "../../ui/basics.js"
+import { Button, Chip, Empty, IconButton, lazy, Loaded } from "../../ui/basics.js"
+import { show } from "../../ui/dialog.js"
 import { Icon } from "../../ui/icon.js"
 import { Menu } from "../../ui/menu.js"
 import { stageItems } from "../leads/card.js"
 import { readLeads } from "../leads/cards.js"
 import { useLeadChanges } from "../leads/changes.js"
 import { moveLead } from "../leads/moving.js"
-import { At, nameOf, sourceName } from "../leads/parts.js"
+import { At, nameOf, sourceName, StageChip } from "../leads/parts.js"
 import { recall, useReference } from "../leads/reference.js"
 import { Details } from "./details.js"
 import { Timeline } from "./timeline.js"
 import { t } from "./words.js"
+
+const Trace = lazy(() => import("../trace/lead.js"))
 
 export default function Lead({ params: { id } }) {
   const reference = useReference()
@@ -55,19 +58,23 @@ function Shown({ lead, reference, queryKey }) {
   const chat = async () => go(`/inbox/${(await rpc("start_conversation", { contact_id: lead.contact_id })).conversation_id}`)
   const won = reference.stagesOf(pipeline).find(({ kind }) => kind === "won")
   const lost = reference.stagesOf(pipeline).find(({ kind }) => kind === "lost")
+  // Of an erased person the lead is left for the figures: nobody is there to win, to move or to write to.
+  const isErased = Boolean(lead.erased_at)
   const text = lead.message ?? ""
   const isLong = text.length > 160 || text.split("\n").length > 2
   return html`<header class="top lead-top">
       <${IconButton} icon="ArrowLeft" label=${t("back")} onClick=${() => (history.length > 1 ? history.back() : go("/leads"))} />
       <h1 class="clip"><bdi>${nameOf(lead)}</bdi></h1>
-      <${Menu} label=${t("stage")} items=${stages} trigger=${({ ref, ...props }) => html`<button type="button" class="button stage-button ${stage?.kind ?? ""}" aria-label=${t("stageIs", { stage: stage?.name ?? "" })} ref=${ref} ...${props}><span class="clip"><bdi>${stage?.name}</bdi></span><${Icon} name="ChevronDown" size=${16} /></button>`} />
+      ${isErased ? html`<${StageChip} stage=${stage} />` : html`<${Menu} label=${t("stage")} items=${stages} trigger=${({ ref, ...props }) => html`<button type="button" class="button stage-button ${stage?.kind ?? ""}" aria-label=${t("stageIs", { stage: stage?.name ?? "" })} ref=${ref} ...${props}><span class="clip"><bdi>${stage?.name}</bdi></span><${Icon} name="ChevronDown" size=${16} /></button>`} />
       <span class="wide-row">${stage?.kind === "open"
         ? html`${won && html`<${Button} icon="CircleCheck" onClick=${() => move(won)}>${t("win")}<//>`}${lost && html`<${Button} icon="CircleX" onClick=${() => move(lost)}>${t("lose")}<//>`}`
         : html`<${Button} icon="RotateCcw" onClick=${() => change("reopen_lead", {}).then(again)}>${t("reopen")}<//>`}</span>
-      <${Button} kind="primary" icon="MessageCircle" onClick=${chat}><span class="hidden-phone">${t("chat")}</span><//>
+      <${Button} kind="primary" icon="MessageCircle" onClick=${chat}><span class="hidden-phone">${t("chat")}</span><//>`}
     </header>
     <section class="enquiry" aria-label=${t("enquiry")}>
-      <div class="row"><h2 class="wrap grow"><bdi>${lead.product || lead.title || t("noProduct")}</bdi></h2><${Chip}>${sourceName(reference, lead)}<//><${At} at=${lead.received_at} /></div>
+      ${isErased && html`<p class="small soft row"><${Icon} name="UserX" size=${14} /><span>${t("erasedLead")}</span></p>`}
+      <div class="row"><h2 class="wrap grow"><bdi>${lead.product || lead.title || t("noProduct")}</bdi></h2><${Chip}>${sourceName(reference, lead)}<//><${At} at=${lead.received_at} />
+        <${IconButton} icon="Workflow" size=${16} label=${t("howItWent")} onClick=${() => show((close) => html`<${Trace} id=${lead.id} close=${close} />`)} /></div>
       ${lead.title && lead.product && !lead.title.includes(lead.product) && html`<p class="soft wrap">${lead.title}</p>`}
       ${text && html`<p class="wrap said ${isWhole ? "" : "short"}">${text}</p>`}
       ${isLong && html`<button type="button" class="button quiet" aria-expanded=${isWhole} onClick=${() => setWhole(!isWhole)}>${t(isWhole ? "less" : "whole")}</button>`}

@@ -24,7 +24,7 @@ export function Timeline({ lead, reference }) {
   const items = list.items.filter(CHIPS[chip])
   let shownDay = null
   return html`<section class="timeline" aria-label=${t("timeline")}>
-    <${NoteBox} lead=${lead} again=${list.again} />
+    ${!lead.erased_at && html`<${NoteBox} lead=${lead} again=${list.again} />`}
     <div class="row breaks chips" role="group" aria-label=${t("show")}>${Object.keys(CHIPS).map((name) => html`<button type="button" class="chip" aria-pressed=${chip === name} onClick=${() => setChip(name)}>${t(name)}</button>`)}</div>
     ${list.problem && list.isFresh ? html`<${Loaded} query=${{ problem: list.problem }} retry=${list.again} />`
       : list.isFresh ? html`<${Skeleton} lines=${6} height=${40} />`

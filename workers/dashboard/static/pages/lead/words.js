@@ -2,7 +2,7 @@ import { words } from "../../lib/words.js"
 
 export const t = words({
   en: {
-    erasedMessage: "Erased",
+    erasedMessage: "Erased", erasedLead: "This person was erased. The lead stays for your figures; it cannot be moved, won, lost or written to any more.", howItWent: "How it went",
     gone: "This lead is not there", goneText: "It may have been removed by undoing an import, or the address is of another organization.", toLeads: "To the leads", back: "Back",
     stage: "Stage", stageIs: "Stage: {stage}. Change", win: "Won", lose: "Lost", reopen: "Reopen", chat: "Open chat", enquiry: "The enquiry", noProduct: "No product named", less: "Show less", whole: "Show all of it",
     because: "Reason: {reason}", unreachable: "No phone number or e-mail to reach them", phone_invalid: "The phone number is not complete", received_at_unreadable: "The time of the enquiry could not be read", conflicting_copy: "The source sent a second copy that differs",
@@ -19,7 +19,7 @@ export const t = words({
     tasks: "Tasks", did_task_added: "added the task “{title}”", did_task_changed: "changed the task “{title}”", did_task_done: "ticked off “{title}”", did_task_cancelled: "cancelled the task “{title}”", did_task_reopened: "opened the task “{title}” again", did_task_handed_back: "left the task “{title}” behind",
   },
   hi: {
-    erasedMessage: "मिटाया गया",
+    howItWent: "क्या-क्या हुआ", erasedMessage: "मिटाया गया", erasedLead: "यह व्यक्ति मिटाया जा चुका है। लीड सिर्फ़ आँकड़ों के लिए बची है: अब न इसका चरण बदलेगा, न इन्हें लिखा जा सकेगा।",
     gone: "यह लीड यहाँ नहीं है", goneText: "हो सकता है इंपोर्ट वापस लेने से हट गई हो, या पता किसी दूसरे संगठन का हो।", toLeads: "लीड पर जाएँ", back: "वापस",
     stage: "चरण", stageIs: "चरण: {stage}। बदलें", win: "जीती", lose: "गँवाई", reopen: "फिर खोलें", chat: "चैट खोलें", enquiry: "पूछताछ", noProduct: "प्रोडक्ट नहीं बताया", less: "कम दिखाएँ", whole: "पूरा दिखाएँ",
     because: "वजह: {reason}", unreachable: "संपर्क के लिए फ़ोन या ई-मेल नहीं है", phone_invalid: "फ़ोन नंबर पूरा नहीं है", received_at_unreadable: "पूछताछ का समय पढ़ा नहीं जा सका", conflicting_copy: "स्रोत ने दूसरी प्रति भेजी जो अलग है",

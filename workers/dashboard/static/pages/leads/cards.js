@@ -2,7 +2,7 @@
 import { rows } from "../../lib/api.js"
 
 const COLUMNS = "id, contact_id, title, product, message, stage_id, owner_id, source_id, source_kind, lead_type, received_at, problems, value, currency, "
-  + "won_at, lost_at, closed_reason, custom, version, phone, contacts!leads_org_id_contact_id_fkey!inner(name, phone, company, city, email, state), lead_tags(tags(id, name, colour))"
+  + "won_at, lost_at, closed_reason, custom, version, phone, contacts!leads_org_id_contact_id_fkey!inner(name, phone, company, city, email, state, erase_at, erased_at), lead_tags(tags(id, name, colour))"
 
 /** A row of public.leads as private.lead_cards gives it (without the conversation, which only pages give). */
 export const asCard = ({ contacts, lead_tags: tags, value, ...lead }) => ({

@@ -32,7 +32,7 @@ function Shown({ reference, at }) {
   const box = useRef()
   const views = useViews()
   const pipeline = reference.the("pipeline", at.pipeline)?.id ?? reference.pipelines[0]?.id
-  const shownBy = JSON.stringify([at.layout, pipeline, at.filter])
+  const shownBy = JSON.stringify([at.layout, pipeline, at.filter, at.sort])
   useEffect(() => chooseNone, [shownBy])
   useLeadChanges(() => { if (!reference.hasLeads) recall() })
   useEffect(() => {
@@ -76,6 +76,6 @@ function Shown({ reference, at }) {
       : isEmpty ? html`<${Empty} icon="Inbox" title=${t("noLeads")} action=${html`<div class="row breaks center">${hasIndiamart() && html`<a class="button primary" href=${INDIAMART}><${Icon} name="Store" size=${16} />${t("connectIndiamart")}</a>`}
           ${may("admin") && html`<a class="button" href="/leads/import"><${Icon} name="FileSpreadsheet" size=${16} />${t("importFile")}</a>`}<${Button} icon="Plus" onClick=${add}>${t("addLead")}<//></div>`}>${t("noLeadsText")}<//>`
       : at.layout === "board" ? html`<${Board} key=${pipeline} reference=${reference} pipeline=${pipeline} filter=${at.filter} />`
-      : html`<${Table} reference=${reference} pipeline=${pipeline} filter=${at.filter} onClear=${parts.length ? () => setFilter({}) : null} />`}
+      : html`<${Table} reference=${reference} pipeline=${pipeline} filter=${at.filter} sort=${at.sort} onClear=${parts.length ? () => setFilter({}) : null} />`}
     ${isFiltering && html`<${FilterDialog} filter=${at.filter} reference=${reference} pipeline=${pipeline} onApply=${setFilter} onClose=${() => setFiltering(false)} />`}`
 }

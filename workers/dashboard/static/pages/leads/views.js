@@ -1,4 +1,4 @@
-// views.js: filters that people keep under a name, for themselves or for everybody.
+// views.js: filters and orders that people keep under a name, for themselves or for everybody.
 import { html, useState } from "../../vendor/vendor.js"
 import { rows, rpc } from "../../lib/api.js"
 import { asProblem } from "../../lib/problems.js"
@@ -15,15 +15,15 @@ import { t } from "./words.js"
 const KEY = "leads-views"
 const LAYOUTS = { board: "board", table: "list" }
 
-export const useViews = () => useQuery(KEY, () => rows("saved_views", (query) => query.select("id, name, layout, filter, is_shared, owner_id").order("name").limit(300))).data ?? []
+export const useViews = () => useQuery(KEY, () => rows("saved_views", (query) => query.select("id, name, layout, filter, sort, is_shared, owner_id").order("name").limit(300))).data ?? []
 
-const choose = ({ id, layout, filter: { pipeline = null, ...filter } }) =>
-  show({ view: id, layout: layout === "board" ? "board" : "table", pipeline: Array.isArray(pipeline) ? pipeline[0] : pipeline, filter, search: "" })
+const choose = ({ id, layout, sort, filter: { pipeline = null, ...filter } }) =>
+  show({ view: id, layout: layout === "board" ? "board" : "table", pipeline: Array.isArray(pipeline) ? pipeline[0] : pipeline, filter, sort, search: "" })
 
 export function Views({ views, at }) {
   const current = views.find(({ id }) => id === at.view)
   const items = [
-    { label: t("allLeads"), icon: "List", isChosen: !current, run: () => show({ view: null, filter: {}, search: "" }) },
+    { label: t("allLeads"), icon: "List", isChosen: !current, run: () => show({ view: null, filter: {}, sort: "newest", search: "" }) },
     ...views.map((view) => ({ label: view.name, icon: view.is_shared ? "Users" : "User", hint: view.is_shared ? t("shared") : undefined, isChosen: view.id === at.view, run: () => choose(view) })),
     { label: t("saveView"), icon: "Save", run: () => saveView(at, null) },
     current && mayChange(current) && { label: t("updateView", { name: current.name }), icon: "Pencil", run: () => saveView(at, current) },
@@ -57,7 +57,7 @@ function Saving({ at, view, close }) {
   const save = async () => {
     const filter = { ...at.filter, ...(at.pipeline ? { pipeline: at.pipeline } : {}) }
     try {
-      close((await rpc("save_view", { name, filter, layout: at.layout === "board" ? LAYOUTS.board : LAYOUTS.table, is_shared: isShared, view_id: view?.id ?? null })).view_id)
+      close((await rpc("save_view", { name, filter, layout: at.layout === "board" ? LAYOUTS.board : LAYOUTS.table, sort: at.sort, is_shared: isShared, view_id: view?.id ?? null })).view_id)
     } catch (error) {
       setWrong(asProblem(error).words)
     }

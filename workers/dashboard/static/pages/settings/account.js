@@ -1,12 +1,14 @@
 // account.js: the person themselves: as Google names them, their devices, and how to leave Flow for good.
 import { html } from "../../vendor/vendor.js"
 import { rpcAlone } from "../../lib/api.js"
-import { useQuery } from "../../lib/queries.js"
+import { adjust, refresh, useQuery } from "../../lib/queries.js"
 import { isExpired, person, signOut, supabase } from "../../lib/session.js"
 import { fromPostgrest } from "../../lib/problems.js"
 import { Avatar } from "../../ui/avatar.js"
-import { Button, Loaded, Notice } from "../../ui/basics.js"
+import { isPrivate, isWanted } from "../../telemetry/views.js"
+import { Button, Check, Loaded, Notice } from "../../ui/basics.js"
 import { confirm } from "../../ui/dialog.js"
+import { complain, say } from "../../ui/toasts.js"
 import { t } from "./account-words.js"
 
 async function readProfile() {
@@ -22,6 +24,26 @@ function Profile() {
       <${Avatar} name=${name} id=${person.value.id} />
       <div class="grow"><p class="wrap"><strong><bdi>${name || t("noName")}</bdi></strong></p><p class="soft small wrap"><bdi>${email}</bdi></p></div></div>`}<//>
     <p class="soft small">${t("profileText")}</p>
+  </section>`
+}
+
+function Telemetry() {
+  const query = useQuery("my telemetry", () => rpcAlone("my_telemetry"))
+  const set = async ({ target: { checked } }) => {
+    const undo = adjust("my telemetry", (known) => ({ ...known, page_views: checked }))
+    try {
+      isWanted.value = (await rpcAlone("set_page_views", { wanted: checked })).page_views && !isPrivate
+      say(t(checked ? "noted" : "notNoted"))
+    } catch (problem) {
+      undo()
+      complain(problem)
+    }
+    refresh("my telemetry")
+  }
+  return html`<section class="card stack"><h3>${t("telemetry")}</h3><p class="soft wrap">${t("telemetryText")}</p>
+    <${Loaded} query=${query} lines=${1} height=${44}>${({ page_views: isNoted }) => html`<${Check} label=${t("pageViews")} help=${t("pageViewsHelp")} checked=${isNoted} onChange=${set} />`}<//>
+    ${isPrivate && html`<${Notice}>${t("isPrivate")}<//>`}
+    <p><a href="/settings/recorded">${t("recorded")}</a></p>
   </section>`
 }
 
@@ -52,5 +74,5 @@ function Closing() {
 export default function Account() {
   return html`<${Profile} />
     <section class="card stack"><h3>${t("devices")}</h3><p class="soft wrap">${t("devicesText")}</p><div><${Button} icon="LogOut" onClick=${() => signOut("global")}>${t("everywhere")}<//></div></section>
-    <${Closing} />`
+    <${Telemetry} /><${Closing} />`
 }

@@ -2,7 +2,7 @@
 import { html, useState } from "../../vendor/vendor.js"
 import { rpc } from "../../lib/api.js"
 import { clock, day, full } from "../../lib/formats.js"
-import { Button, Chip, Empty, Select, Skeleton } from "../../ui/basics.js"
+import { Button, Chip, Empty, lazy, Select, Skeleton } from "../../ui/basics.js"
 import { Icon } from "../../ui/icon.js"
 import { may } from "../../lib/session.js"
 import { show } from "../../ui/dialog.js"
@@ -11,9 +11,17 @@ import { held, kept, outcome, t } from "./log-words.js"
 import { Run, Trace } from "./log-trace.js"
 
 const ICONS = { whatsapp: "MessageCircle", indiamart: "Store", google_sheet: "FileSpreadsheet", file: "FileText" }
+const Calls = lazy(() => import("./log-calls.js"))
 const KINDS = { partly: "warn", failed: "bad", running: "info" }
 
 export default function Log() {
+  const [view, setView] = useState("arrived")
+  if (!may("admin")) return html`<${Arrived} />`
+  return html`<div class="tabs" role="tablist" aria-label=${t("views")}>${["arrived", "calls"].map((key) => html`<button type="button" role="tab" aria-selected=${key === view} onClick=${() => setView(key)}>${t(`view_${key}`)}</button>`)}</div>
+    ${view === "calls" ? html`<${Calls} />` : html`<${Arrived} />`}`
+}
+
+function Arrived() {
   const [source, setSource] = useState("")
   const [shown, setShown] = useState("news")
   const log = usePages(`sync-log ${source} ${shown}`, async (next) => rpc("sync_log", { source: source || null, show: shown, ...next }), (item) => item.key)

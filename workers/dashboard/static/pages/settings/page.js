@@ -1,19 +1,14 @@
 // page.js: the settings of an organization: a list of sections, and the one that is open.
-import { html, useEffect, useState } from "../../vendor/vendor.js"
+import { html, useMemo } from "../../vendor/vendor.js"
 import { may } from "../../lib/session.js"
-import { Empty } from "../../ui/basics.js"
+import { Empty, lazy } from "../../ui/basics.js"
 import { Icon } from "../../ui/icon.js"
 import { groups } from "./sections.js"
 import { t } from "./words.js"
 
 function Section({ section }) {
-  const [loaded, setLoaded] = useState(null)
-  useEffect(() => {
-    let isCurrent = true
-    section.load().then((module) => { if (isCurrent) setLoaded(() => module.default) })
-    return () => { isCurrent = false }
-  }, [section])
-  return loaded ? html`<${loaded} />` : null
+  const Part = useMemo(() => lazy(section.load), [section])
+  return html`<${Part} />`
 }
 
 export default function Settings({ params }) {

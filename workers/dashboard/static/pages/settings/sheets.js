@@ -3,13 +3,14 @@ import { html, useState } from "../../vendor/vendor.js"
 import { post, rpc } from "../../lib/api.js"
 import { moment } from "../../lib/formats.js"
 import { asProblem } from "../../lib/problems.js"
-import { refresh, useQuery } from "../../lib/queries.js"
+import { adjust, refresh, useQuery } from "../../lib/queries.js"
 import { may, org } from "../../lib/session.js"
 import { Button, Check, Chip, Copyable, Empty, Field, Loaded, Notice } from "../../ui/basics.js"
 import { confirm } from "../../ui/dialog.js"
-import { say } from "../../ui/toasts.js"
+import { complain, say } from "../../ui/toasts.js"
 import { t } from "./sheets-words.js"
 
+const sheetsKey = () => `sheets ${org.value.id}`
 const WAITS = new Set(["needs_mapping", "header_changed", "rate_limited"])
 const BUSY = new Set(["uploaded", "ready", "running"])
 
@@ -40,7 +41,16 @@ function Sheet({ sheet, onChange }) {
   const last = sheet.import
   const sync = async () => { await rpc("sync_sheet", { sheet_id: sheet.source_id }); say(t("asked")); onChange() }
   const rematch = async () => { await rpc("forget_sheet_mapping", { sheet_id: sheet.source_id }); onChange() }
-  const greet = async (event) => { await rpc("set_sheet", { sheet_id: sheet.source_id, greet: event.target.checked }); onChange() }
+  const greet = async ({ target: { checked } }) => {
+    const undo = adjust(sheetsKey(), (sheets) => sheets.map((one) => (one === sheet ? { ...one, greet: checked } : one)))
+    try {
+      await rpc("set_sheet", { sheet_id: sheet.source_id, greet: checked })
+    } catch (problem) {
+      undo()
+      complain(problem)
+    }
+    onChange()
+  }
   const disconnect = async () => {
     if (!(await confirm({ title: t("disconnect"), text: t("disconnectText", { name: sheet.name }), action: t("disconnect"), isDanger: true }))) return
     await rpc("disconnect_source", { source_id: sheet.source_id })
@@ -63,9 +73,8 @@ function Sheet({ sheet, onChange }) {
 }
 
 export default function Sheets() {
-  const key = `sheets ${org.value.id}`
-  const query = useQuery(key, () => rpc("sheets"))
-  const changed = () => refresh(key)
+  const query = useQuery(sheetsKey(), () => rpc("sheets"))
+  const changed = () => refresh(sheetsKey())
   return html`<${Loaded} query=${query} retry=${changed} height=${80}>${(sheets) => html`
     ${sheets.length ? sheets.map((sheet) => html`<${Sheet} key=${sheet.source_id} sheet=${sheet} onChange=${changed} />`)
       : html`<section class="card"><${Empty} icon="FileSpreadsheet" title=${t("none")}>${t("noneText")}<//></section>`}

@@ -27,7 +27,7 @@ async function readWaiting() {
   return { mine: mine.length, others: others.length, leads: leads.leads.length }
 }
 
-const WAITING = [["mine", "MessageCircle", "/inbox"], ["others", "Inbox", "/inbox"], ["leads", "ClipboardList", `/leads?layout=table&f=${encodeURIComponent(JSON.stringify({ owner: "none", status: "open" }))}`]]
+const WAITING = [["mine", "MessageCircle", "/inbox?view=mine"], ["others", "Inbox", "/inbox?view=unassigned"], ["leads", "ClipboardList", `/leads?layout=table&f=${encodeURIComponent(JSON.stringify({ owner: "none", status: "open" }))}`]]
 
 function Waiting() {
   const { data } = useQuery(`tasks-waiting ${org.value.id}`, readWaiting)

@@ -1,6 +1,6 @@
 // editor.js: making a template, or changing one, with the message beside it as it will look. What is unfinished is kept
 // for as long as the tab is open.
-import { html, useEffect, useMemo, useRef, useState } from "../../vendor/vendor.js"
+import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../../vendor/vendor.js"
 import { post, rows } from "../../lib/api.js"
 import { asProblem } from "../../lib/problems.js"
 import { refresh } from "../../lib/queries.js"
@@ -53,7 +53,7 @@ function Form({ begin: given, template, accounts, storage }) {
   const [isTold, setTold] = useState(false)
   const form = useRef()
   const set = (more) => setDraft((now) => ({ ...now, ...(typeof more === "function" ? more(now) : more) }))
-  useEffect(() => {
+  useLayoutEffect(() => { // at once: who leaves with the last letter loses nothing
     if (draft === begin) return
     const { url: _url, ...header } = draft.header // an address of this page's own: of no use later
     sessionStorage.setItem(storage, JSON.stringify({ ...draft, header }))
