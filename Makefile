@@ -5,7 +5,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 STAMP := .venv/.installed
 VENDOR := workers/dashboard/static/vendor/vendor.js
-PACKAGES := $(addprefix workers/dashboard/,package.json package-lock.json vendor.mjs icons.mjs)
+PACKAGES := $(addprefix workers/dashboard/,package.json package-lock.json vendor.mjs icons.mjs vitals.mjs)
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python3.14 python; do \
 	"$$p" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
 
@@ -21,8 +21,8 @@ test: install ## Run the whole test suite (the browser tests want Chromium: root
 	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-lint: install ## Check style and types
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+lint: install ## Check style, types, and migrations that would lock
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/python -m tests.migrations
 
 bench: install ## Measure what DESIGN.md holds Flow to (ARGS=leads for one section)
 	@$(BIN)/python -m tests.bench $(ARGS)

@@ -34,6 +34,7 @@ comment on column public.whatsapp_health.words is 'What is wrong, for people.';
 comment on column public.whatsapp_health.remedy is 'What to do about it.';
 comment on column public.whatsapp_health.since is 'Since when it has been on this level.';
 comment on column public.whatsapp_health.checked_at is 'When it was last found so.';
+create index whatsapp_health_since on public.whatsapp_health (since);
 create index whatsapp_health_number on public.whatsapp_health (org_id, number_id);
 alter table public.whatsapp_health enable row level security;
 create policy "Members see what is wrong with their WhatsApp" on public.whatsapp_health
@@ -195,6 +196,9 @@ begin
       case when r.since < now() - interval '8 days' and now() - r.heard_at > greatest(interval '6 hours', v_longest * 2) then 'warning' else 'ok' end,
       format('Nothing has been heard from this number for %s hours; until now the longest pause was %s hours.',
              floor(extract(epoch from now() - r.heard_at) / 3600), ceil(extract(epoch from v_longest) / 3600)),
+      'Write to the number from a phone. If the message does not appear here, look at the app''s webhook in Meta''s dashboard.');
+    perform private.note_health(r.org_id, r.account_id, r.id, 'quiet', case when private.is_unusually_quiet(r.org_id) then 'warning' else 'ok' end,
+      'Nothing has been heard for a quarter of an hour, at a time of the day at which this number is never so quiet.',
       'Write to the number from a phone. If the message does not appear here, look at the app''s webhook in Meta''s dashboard.');
   end loop;
 end;

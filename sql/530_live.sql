@@ -32,7 +32,7 @@ comment on column private.changes.id is 'Running number; says nothing about the 
 comment on column private.changes.xid is 'The transaction: a cursor is a snapshot, and what it did not see is new.';
 comment on column private.changes.at is 'When its transaction began.';
 comment on column private.changes.items is
-  '[{conversation_id or lead_id, message_ids, kind}], message_ids null when they are many, kind many_leads without an id; null: too many conversations to name.';
+  '[{conversation_id or lead_id, message_ids, kind}], message_ids null when they are many, kinds many_leads and bell without an id; null: too many conversations to name.';
 create index changes_xid on private.changes (org_id, xid);
 alter table private.changes enable row level security;
 
@@ -120,6 +120,9 @@ create trigger conversation_notes_tell_gone after delete on public.conversation_
 create trigger conversation_events_tell after insert on public.conversation_events referencing new table as new_rows
   for each statement execute function private.tg_notes__tell('event');
 
+create trigger messages_are_news after insert on public.messages referencing new table as new_rows
+  for each statement execute function private.tg_messages__are_news();
+
 -- A cursor is "1.<generation>.<when it was given>.<w or s>.<snapshot>". What a snapshot did not see is new, in whatever order
 -- transactions commit; nothing is told twice, and no long transaction holds anybody up. w: some transaction may have begun to write before
 -- it could know that somebody listens; when the last of them has ended, one more reset makes up for what they did not tell.
@@ -188,6 +191,11 @@ begin
        group by e.conversation_id, e.lead_id
        limit v_limit + 1) t;
   v_reset := v_reset or v_count > v_limit;
+  -- Whoever asks for the first time reads its lists meanwhile, perhaps a moment before this call: the newest is told once more.
+  if v_old is null and v_settled then
+    select format('%1$s:%1$s:', least(min(c.xid), pg_snapshot_xmin(v_new))) into v_new
+      from private.changes c where c.org_id = changes.org_id and c.at > now() - interval '30 seconds';
+  end if;
   return jsonb_build_object(
       'cursor', concat_ws('.', '1', v_listener.generation, floor(extract(epoch from now())), case when v_settled then 's' else 'w' end, v_new),
       'changes', case when v_reset then '[]' else v_items end)
@@ -202,8 +210,8 @@ begin atomic
 end;
 comment on function public.changes is
   'What changed since a cursor: {cursor, changes: [{conversation_id, kinds: added, changed (messages), conversation, gone, note, event, message_ids: '
-  'unless they are many}, {lead_id, kinds: lead, lead_gone, activity}, {kinds: [many_leads]}], reset: true when everything must be loaded again: first call, cursor older than 55 minutes, more than page_size '
-  'conversations}. Returns at once. Ask again within 9 minutes, or listening ends. Raises PT404.';
+  'unless they are many}, {lead_id, kinds: lead, lead_gone, activity}, {kinds: [many_leads]}, {kinds: [bell]} (somebody was told something)], reset: true when everything must be loaded again: first call, cursor older than 55 minutes, more than page_size '
+  'conversations}. Returns at once; what happened in the half minute before a first call is told by the second one, for whoever loaded everything while the first was under way. Ask again within 9 minutes, or listening ends. Raises PT404.';
 grant execute on function private.changes, public.changes to authenticated;
 
 -- Who may listen to the channel of an organization. Topics are compared as text: a cast would make one odd name an error for everybody.

@@ -50,32 +50,33 @@ create table private.event_effects_default partition of private.event_effects de
 comment on table private.event_effects_default is 'Catches effects of a day whose partition is missing: none is lost.';
 alter table private.event_effects_default enable row level security;
 
-create function private.roll_days(parent text, keep_days int, days_ahead int) returns text[]
+create function private.roll_partitions(parent text, keep_days int, days_ahead int, cut_by text default 'received_at', span text default 'day') returns text[]
   language plpgsql volatile security definer set search_path = '' set timezone = 'UTC' set lock_timeout = '2s'
 as $$
 declare
-  v_day  date;
-  v_name text;
-  v_log  text[] := '{}';
+  v_step   interval := ('1 ' || span)::interval;
+  v_format text := case span when 'day' then 'YYYYMMDD' else 'YYYYMM' end;
+  v_from   timestamptz;
+  v_name   text;
+  v_log    text[] := '{}';
 begin
-  for v_day in select generate_series(current_date, current_date + days_ahead, interval '1 day')::date loop
-    v_name := parent || '_' || to_char(v_day, 'YYYYMMDD');
+  for v_from in select generate_series(date_trunc(span, now()), now() + make_interval(days => days_ahead), v_step) loop
+    v_name := parent || '_' || to_char(v_from, v_format);
     if to_regclass('private.' || v_name) is null then
       -- Built apart, filled from the default partition, then attached: "partition of" fails once the default holds such rows.
       execute format('create table private.%I (like private.%I including all excluding identity)', v_name, parent);
       execute format('alter table private.%I enable row level security', v_name);
-      execute format('comment on table private.%I is %L', v_name, initcap(replace(parent, '_', ' ')) || ' of ' || v_day);
-      execute format('with moved as (delete from private.%I where received_at >= %L and received_at < %L returning *)
-                      insert into private.%I select * from moved', parent || '_default', v_day::timestamptz, (v_day + 1)::timestamptz, v_name);
-      execute format('alter table private.%I attach partition private.%I for values from (%L) to (%L)',
-                     parent, v_name, v_day::timestamptz, (v_day + 1)::timestamptz);
+      execute format('comment on table private.%I is %L', v_name, initcap(replace(parent, '_', ' ')) || ' of the ' || span || ' ' || v_from::date);
+      execute format('with moved as (delete from private.%1$I where %2$I >= %3$L and %2$I < %4$L returning *)
+                      insert into private.%5$I select * from moved', parent || '_default', cut_by, v_from, v_from + v_step, v_name);
+      execute format('alter table private.%I attach partition private.%I for values from (%L) to (%L)', parent, v_name, v_from, v_from + v_step);
       v_log := v_log || ('+' || v_name);
     end if;
   end loop;
   for v_name in
     select c.relname from pg_catalog.pg_inherits i join pg_catalog.pg_class c on c.oid = i.inhrelid
-     where i.inhparent = format('private.%I', parent)::regclass and c.relname ~ '_[0-9]{8}$'
-       and to_date(right(c.relname, 8), 'YYYYMMDD') < current_date - keep_days
+     where i.inhparent = format('private.%I', parent)::regclass and c.relname ~ format('_[0-9]{%s}$', length(v_format))
+       and to_date(right(c.relname, length(v_format)), v_format) + v_step <= current_date - keep_days
   loop
     perform private.keep_held_events(parent, v_name);
     execute format('drop table private.%I', v_name);
@@ -84,16 +85,16 @@ begin
   return v_log;
 end;
 $$;
-comment on function private.roll_days is
-  'Makes the partitions of the coming days (UTC) of a table of this schema that is cut by received_at, and drops those older than keep_days. Returns what it made (+) and dropped (-).';
+comment on function private.roll_partitions is
+  'Makes the partitions of the coming days (UTC) of a table of this schema that is cut by an instant, one a day or one a month (span), and drops those of which all is older than keep_days. Returns what it made (+) and dropped (-).';
 
 create function private.roll_webhook_events(keep_days int default 30, days_ahead int default 7) returns text[]
   language sql volatile security definer set search_path = ''
 as $$
-  select private.roll_days('webhook_events', keep_days, days_ahead) || private.roll_days('event_effects', keep_days, days_ahead)
+  select private.roll_partitions('webhook_events', keep_days, days_ahead) || private.roll_partitions('event_effects', keep_days, days_ahead)
 $$;
 comment on function private.roll_webhook_events is
-  'private.roll_days for the stored events and their effects. Run by cron, harmless to repeat.';
+  'private.roll_partitions for the stored events and their effects. Run by cron, harmless to repeat.';
 
 create table private.dead_letters (
   id          bigint generated always as identity primary key,

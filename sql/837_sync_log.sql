@@ -108,7 +108,7 @@ begin
     from private.updates_of(private.route_updates(private.meta_updates(v_body))) u where u.of_org = event_trace.org_id;
   return jsonb_build_object(
     'event_id', v_effects.event_id, 'received_at', v_effects.received_at, 'lag_seconds', round(extract(epoch from v_effects.lag))::bigint,
-    'replayed_at', v_effects.replayed_at, 'kept', v_effects.kept, 'count', coalesce(cardinality(v_updates), 0),
+    'replayed_at', v_effects.replayed_at, 'kept', v_effects.kept, 'steps', private.steps_json(array(select s from private.steps_of_event(v_effects) s)), 'count', coalesce(cardinality(v_updates), 0),
     'updates', (
       select coalesce(jsonb_agg(jsonb_build_object('kind', u.kind, 'field', u.field, 'at', u.at, 'item', u.item,
                                                    'message_id', m.id, 'conversation_id', m.conversation_id) order by u.position), '[]')
@@ -128,7 +128,7 @@ begin atomic
   select private.event_trace(event_trace.org_id, event_trace.event_id, event_trace.received_at);
 end;
 comment on function public.event_trace is
-  'One webhook as the organization may see it (its own updates only, the first 100), named by event_id and received_at of public.sync_log: {event_id, received_at, lag_seconds, replayed_at, kept, count, '
+  'One webhook as the organization may see it (its own updates only, the first 100), named by event_id and received_at of public.sync_log: {event_id, received_at, lag_seconds, replayed_at, kept, steps: as private.steps_json, count, '
   'updates: [{kind, field, at, item: as Meta sent it, message_id, conversation_id}], failures: [{reason, words, item, attempts, at}]}. Admins. Raises PT404 event_unknown.';
 
 create function private.replay_event(org_id uuid, event_id bigint, received_at timestamptz) returns jsonb
@@ -171,6 +171,22 @@ comment on function public.replay_event is
 
 -- One message ----------------------------------------------------------------------------------------------------------
 
+create function private.webhooks_of(message public.messages) returns setof private.webhook_events
+  language sql stable security definer set search_path = ''
+as $$
+  -- Meta tells of a message within minutes; looked for in the organization's own webhooks around each instant.
+  select distinct on (w.received_at, w.id) w.*
+    from (select distinct t.at from unnest(array[(message).created_at, (message).sent_at, (message).delivered_at, (message).read_at, (message).played_at, (message).failed_at]) t (at)
+           where t.at is not null) t
+    join private.event_effects e on e.org_id = (message).org_id and e.received_at between t.at - interval '2 minutes' and t.at + interval '10 minutes'
+    join private.webhook_events w on w.received_at = e.received_at and w.id = e.event_id
+   where (message).wamid is not null
+     and (position(convert_to((message).wamid, 'UTF8') in w.body) > 0
+          or position(convert_to(replace((message).wamid, '/', '\/'), 'UTF8') in w.body) > 0)      -- as Meta writes it in JSON
+   order by w.received_at, w.id
+$$;
+comment on function private.webhooks_of is 'The stored webhooks that name a message.';
+
 create function private.message_trace(org_id uuid, message_id bigint) returns jsonb
   language plpgsql stable security definer set search_path = ''
 as $$
@@ -185,22 +201,15 @@ begin
   end if;
   return jsonb_build_object(
     'webhooks', (
-      -- Meta tells of a message within minutes; looked for in the organization's own webhooks around each instant.
-      select coalesce(jsonb_agg(distinct jsonb_build_object('event_id', e.event_id, 'received_at', e.received_at)), '[]')
-        from (select distinct t.at from unnest(array[v_message.created_at, v_message.sent_at, v_message.delivered_at, v_message.read_at,
-                                                     v_message.played_at, v_message.failed_at]) t (at) where t.at is not null) t
-        join private.event_effects e on e.org_id = message_trace.org_id and e.received_at between t.at - interval '2 minutes' and t.at + interval '10 minutes'
-        join private.webhook_events w on w.received_at = e.received_at and w.id = e.event_id
-       where v_message.wamid is not null
-         and (position(convert_to(v_message.wamid, 'UTF8') in w.body) > 0
-              or position(convert_to(replace(v_message.wamid, '/', '\/'), 'UTF8') in w.body) > 0)),      -- as Meta writes it in JSON
+      select coalesce(jsonb_agg(jsonb_build_object('event_id', w.id, 'received_at', w.received_at) order by w.received_at, w.id), '[]') from private.webhooks_of(v_message) w),
     'file', (
       select jsonb_build_object('status', f.status, 'bytes', f.bytes, 'stored_at', f.stored_at, 'attempts', f.attempts, 'words', f.error)
         from public.media f where f.org_id = message_trace.org_id and f.message_id = v_message.id limit 1),
     'ledger', (
       select coalesce(jsonb_agg(jsonb_build_object('at', l.recorded_at, 'entry', l.entry, 'amount', l.amount, 'currency', l.currency, 'category', l.category) order by l.id), '[]')
         from public.usage_ledger l where l.org_id = message_trace.org_id and l.wamid = v_message.wamid),
-    'attempts', v_message.attempts, 'stored_at', v_message.created_at, 'wamid', v_message.wamid);
+    'attempts', v_message.attempts, 'stored_at', v_message.created_at, 'wamid', v_message.wamid,
+    'steps', private.steps_json(array(select s from private.steps_of_message(v_message) s)));
 end;
 $$;
 comment on function private.message_trace is 'Body of public.message_trace. Definer: reads closed tables.';
@@ -212,7 +221,7 @@ begin atomic
 end;
 comment on function public.message_trace is
   'What happened to a message beside its own times: {stored_at, wamid, attempts, webhooks: [{event_id, received_at}] of Meta that told of it, file: {status, bytes, stored_at, attempts, words} or null, '
-  'ledger: [{at, entry, amount, currency, category}]}. Agents. Raises PT404 message_not_found.';
+  'ledger: [{at, entry, amount, currency, category}], steps: as private.steps_json}. Agents. Raises PT404 message_not_found.';
 
 grant execute on function private.sync_log, private.event_trace, private.replay_event, private.message_trace to authenticated;
 grant execute on function public.sync_log, public.event_trace, public.replay_event, public.message_trace to authenticated;

@@ -312,8 +312,12 @@ create function private.check_isolation_nightly() returns void
   language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_org uuid;
+  v_org   uuid;
+  v_night timestamptz := (date_trunc('day', now() at time zone 'Asia/Kolkata' - interval '2 hours 17 minutes') + interval '2 hours 17 minutes') at time zone 'Asia/Kolkata';
 begin
+  if exists (select from private.isolation_checks c where c.at >= v_night and c.asked_by = 'schedule') then
+    return;
+  end if;
   -- Anybody: where they have no row in a table, a row of somebody else is attacked.
   select o.id into v_org from public.organizations o where o.deleted_at is null order by random() limit 1;
   if v_org is not null then
@@ -321,7 +325,9 @@ begin
   end if;
 end;
 $$;
-comment on function private.check_isolation_nightly is 'Checks one organization, another each night. For the schedule.';
+comment on function private.check_isolation_nightly is
+  'Checks one organization, another each night: when none was checked by itself since it last was 02:17 in India. So a new installation is checked as soon as it has '
+  'an organization, and a night that was missed is made up for. For the schedule, which asks every minute.';
 
 create function worker.isolation_state() returns jsonb
   language sql stable security definer set search_path = ''
@@ -334,11 +340,3 @@ $$;
 comment on function worker.isolation_state is
   'How the last check of the separation of organizations ended: {at, leaks: [{table, what, who}], is_late: there are organizations for two days, and no check for as long}; at is null when there was none.';
 grant execute on function worker.isolation_state to service_role;
-
-do $$
-begin
-  if to_regprocedure('cron.schedule(text,text,text)') is not null then
-    perform cron.schedule('flow-isolation', '47 20 * * *', 'select private.check_isolation_nightly()');      -- 02:17 in India
-  end if;
-end;
-$$;

@@ -8,11 +8,13 @@ import dataclasses
 import re
 import shutil
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import psycopg
 
 from workers.local.child import Child
+from workers.local.migrations import OUTSIDE
 from workers.local.node import install_gateway
 from workers.local.postgres import SQL, Postgres
 from workers.local.services import AUTH_FUNCTIONS, Say, Service, ask, services
@@ -63,8 +65,9 @@ class Cluster:
                 admin.execute(OPEN_GRANTS.group(1).encode())
         with psycopg.connect(self.dsn("postgres", name), autocommit=True) as owner:
             for path in sorted(source.glob("*.sql")):
-                with owner.transaction():
-                    owner.execute(path.read_bytes())
+                text = path.read_bytes()
+                with nullcontext() if text.startswith(OUTSIDE.encode()) else owner.transaction():
+                    owner.execute(text)
         return self.dsn("postgres", name)
 
     def _run(self, service: Service) -> None:

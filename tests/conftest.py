@@ -38,12 +38,15 @@ class RunningStack:
     secret_key: str
 
 
+METRICS_TOKEN = "metrics-token-of-the-tests"
+
+
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """The embedded stack, started with `flow up` once for the whole run. Tests leave it running, and tidy."""
     command = Flow(tmp_path_factory.mktemp("stack") / "data", free_port())
     try:
-        found = command.up(env={"FLOW_WORKERS": "all"})
+        found = command.up(env={"FLOW_WORKERS": "all", "FLOW_METRICS_TOKEN": METRICS_TOKEN})
         yield RunningStack(
             command.data, **{name: found[name] for name in RunningStack.__annotations__ if name != "data"}
         )

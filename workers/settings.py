@@ -11,10 +11,18 @@ import binascii
 import ipaddress
 import json
 from collections.abc import Iterable, Mapping
+from importlib.metadata import version
 from typing import Annotated, Literal, Self
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
@@ -25,6 +33,7 @@ from pydantic_settings import (
 )
 
 from workers.errors import SettingsError
+from workers.push.vapid import read_private_key
 
 __all__ = ["WEB_ADDRESSES", "WORKERS", "Settings", "SettingsError", "is_loopback"]
 
@@ -55,8 +64,22 @@ WEB_ADDRESSES = (
     "stripe_url",
 )
 """Settings that hold an address of the web."""
+PUSH_HOSTS = (
+    "fcm.googleapis.com",
+    "updates.push.services.mozilla.com",
+    "*.notify.windows.com",
+    "web.push.apple.com",
+)
+"""The push services of Chrome and Edge, Firefox, Windows and Safari."""
 _SHORTEST_JOB_SECRET = 16
+_MAIL_ADDRESS = r"^[^@\s,;<>]+@[^@\s,;<>]+$"
 _SHORTEST_INTERVAL = 300
+_TOGETHER = (
+    ("flow_alarm_webhook_url", "flow_alarm_webhook_secret"),
+    ("flow_alarm_mail_to", "flow_smtp_url"),
+    ("flow_smtp_url", "flow_mail_from"),
+)
+"""Settings that need another."""
 
 
 def is_loopback(address: str) -> bool:
@@ -107,6 +130,16 @@ class Settings(BaseSettings):
         None, description="give the connection string of the database's owner (Settings → Database)"
     )
 
+    flow_vapid_private_key: SecretStr | None = Field(
+        None, description="give the private key that `flow push keys` made"
+    )
+    flow_vapid_subject: str | None = Field(
+        None,
+        pattern=r"^(mailto:[^\s@]+@[^\s@]+|https://\S+)$",
+        description="give an address at which push services reach you (mailto:… or https://…)",
+    )
+    flow_push_hosts: Annotated[tuple[str, ...], NoDecode] = PUSH_HOSTS
+
     meta_graph_url: str = "https://graph.facebook.com"
     meta_graph_version: str = Field("v26.0", pattern=r"^v[0-9]{1,3}\.[0-9]{1,2}$")
     meta_sdk_url: str = "https://connect.facebook.net"
@@ -154,6 +187,22 @@ class Settings(BaseSettings):
         None, description="copy the signing secret of the endpoint at Stripe (whsec_…)"
     )
 
+    flow_telemetry: Literal["thread", "inline", "off"] = "thread"
+    flow_release: str | None = Field(None, max_length=64)
+    flow_metrics_token: SecretStr | None = None
+    sentry_dsn: SecretStr | None = None
+    flow_smtp_url: SecretStr | None = Field(
+        None, description="give the mail server as smtp://user:password@host:587 (or smtps://…:465)"
+    )
+    flow_mail_from: str | None = Field(
+        None, pattern=_MAIL_ADDRESS, description="give the address that Flow's mails come from"
+    )
+    flow_alarm_mail_to: str | None = Field(None, pattern=_MAIL_ADDRESS)
+    flow_alarm_webhook_url: SecretStr | None = None
+    flow_alarm_webhook_secret: SecretStr | None = Field(
+        None, description="give a long random text with which the receiver of alarms checks their signature"
+    )
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @classmethod
@@ -199,6 +248,11 @@ class Settings(BaseSettings):
         return tuple(secret.get_secret_value().encode() for secret in secrets if secret)
 
     @property
+    def release(self) -> str:
+        """What this release is called."""
+        return self.flow_release or version("nanocon-flow")
+
+    @property
     def graph_base(self) -> str:
         """Meta's Graph API with its version, without a slash at the end."""
         return f"{self.meta_graph_url}/{self.meta_graph_version}"
@@ -236,6 +290,19 @@ class Settings(BaseSettings):
             raise _wrong("may connect without TLS: add ?sslmode=require at its end (or verify-full)")
         return value
 
+    @field_validator("flow_smtp_url", "flow_alarm_webhook_url")
+    @classmethod
+    def _is_secret_address(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if value is None:
+            return None
+        parts = _split(value.get_secret_value())
+        schemes = ("smtp", "smtps") if info.field_name == "flow_smtp_url" else ("http", "https")
+        if parts.scheme not in schemes or not parts.hostname or len(value.get_secret_value().split()) > 1:
+            raise _wrong(f"is not an address: write it as {schemes[-1]}://host, without spaces")
+        if not is_loopback(parts.hostname) and parts.scheme == "http":
+            raise _wrong("is plain http to another machine: use https, so that nobody reads the traffic")
+        return value
+
     @field_validator("supabase_publishable_key")
     @classmethod
     def _is_publishable(cls, value: SecretStr | None) -> SecretStr | None:
@@ -250,7 +317,19 @@ class Settings(BaseSettings):
             raise _wrong("holds the publishable key: give the secret key (sb_secret_…)")
         return _printable(value)
 
-    @field_validator("flow_job_secret")
+    @field_validator("sentry_dsn")
+    @classmethod
+    def _is_sentry_address(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        parts = _split(value.get_secret_value())
+        if parts.scheme not in ("http", "https") or not parts.hostname or not parts.username:
+            raise _wrong("is not a DSN: copy it from the Sentry project (https://key@host/number)")
+        if parts.scheme == "http" and not is_loopback(parts.hostname):
+            raise _wrong("is plain http to another machine: use https, so that nobody reads the traffic")
+        return value
+
+    @field_validator("flow_job_secret", "flow_metrics_token")
     @classmethod
     def _is_one_word(cls, value: SecretStr | None) -> SecretStr | None:
         return _printable(value)
@@ -267,10 +346,20 @@ class Settings(BaseSettings):
             raise _wrong(f"must be «all» or some of: {', '.join(WORKERS)} (with commas between)")
         return names
 
-    @field_validator("meta_media_hosts", mode="before")
+    @field_validator("meta_media_hosts", "flow_push_hosts", mode="before")
     @classmethod
     def _split_hosts(cls, value: object) -> object:
         return tuple(_listed(value.lower())) if isinstance(value, str) else value
+
+    @field_validator("flow_vapid_private_key")
+    @classmethod
+    def _is_vapid_key(cls, value: SecretStr | None) -> SecretStr | None:
+        try:
+            if value:
+                read_private_key(value.get_secret_value())
+        except ValueError:
+            raise _wrong("is not a private key of Web Push: make one with `flow push keys`") from None
+        return value
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -279,6 +368,12 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _belong_together(self) -> Self:
+        if self.flow_vapid_private_key and not self.flow_vapid_subject:
+            raise PydanticCustomError(
+                "flow",
+                "FLOW_VAPID_SUBJECT is missing: give an address at which push services reach you"
+                " (mailto:… or https://…).",
+            )
         if self.indiamart_min_interval_seconds < _SHORTEST_INTERVAL and not is_loopback(self.indiamart_url):
             raise PydanticCustomError(
                 "flow",
@@ -291,6 +386,11 @@ class Settings(BaseSettings):
             raise PydanticCustomError(
                 "flow", "FLOW_JOB_SECRET is too short to be safe in public: give 16 characters or more."
             )
+        for given, needed in _TOGETHER:
+            if getattr(self, given) and not getattr(self, needed):
+                raise PydanticCustomError(
+                    "flow", f"{given.upper()} is given without {needed.upper()}: give both, or neither."
+                )
         return self
 
 
@@ -329,8 +429,11 @@ def _sentence(problem: ErrorDetails) -> str:
 
 
 _PATTERNS = {
+    "flow_vapid_subject": "is not an address that push services can use: write mailto:… or https://…",
     "meta_graph_version": "is not a version of the Graph API: write it as v26.0",
     "meta_app_id": "is not the id of a Meta app: it has digits only",
+    "flow_mail_from": "is not one e-mail address: write it as name@host, alone",
+    "flow_alarm_mail_to": "is not one e-mail address: write it as name@host, alone",
 }
 
 

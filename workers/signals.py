@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from workers.database import Database
 from workers.errors import FlowError, ProviderError
 from workers.meta.graph import Graph, GraphError
+from workers.telemetry.trace import carried, on_behalf
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -64,9 +65,11 @@ class Signals:
             self.database.rpc("claim_signals", batch=BATCH, lease_seconds=LEASE_SECONDS)
         )
         claimed_at = time.monotonic()
-        results = pool.map(
-            lambda one: self._tell(one, claim.tokens[one.account_id], claimed_at), claim.signals
-        )
+
+        def tell(one: Signal) -> dict[str, object]:
+            return on_behalf(one.org_id, self._tell, one, claim.tokens[one.account_id], claimed_at)
+
+        results = pool.map(carried(tell), claim.signals)
         if claim.signals:
             self.database.rpc("record_signals", lease=claim.lease, results=list(results))
         return bool(claim.signals)

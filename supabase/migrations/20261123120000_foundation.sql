@@ -108,6 +108,24 @@ $$;
 comment on function private.retry_at is
   'The hint of a refusal that ends by itself; the workers turn it into the field retry_at of the error.';
 
+create function private.known_zone(name text) returns text
+  language plpgsql stable security invoker set search_path = ''
+as $$
+begin
+  -- Asked of one name: pg_timezone_names reads every file of the time zone database, which takes 20 ms and more.
+  -- Without a digit it is no rule of POSIX (IST-5:30), with a place no abbreviation (IST), both of which Postgres takes too.
+  if name !~ '^([A-Z][A-Za-z]+(/[A-Z][A-Za-z_-]+){1,2}|Etc/GMT[+-]?[0-9]{1,2}|UTC|GMT)$' then
+    return null;
+  end if;
+  perform now() at time zone name;
+  return name;
+exception when invalid_parameter_value then
+  return null;
+end;
+$$;
+comment on function private.known_zone is
+  'The IANA name of a time zone that Postgres knows (Asia/Kolkata, UTC), else null: prices are never cut by a zone that is none.';
+
 create function private.request_header(name text) returns text
   language sql stable security invoker set search_path = ''
 as $$

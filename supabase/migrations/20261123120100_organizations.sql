@@ -151,7 +151,9 @@ declare
   v_person uuid := auth.uid();
   v_role text;
 begin
-  if v_person is null then
+  if v_person is null and private.is_program(require_role.org_id) and require_role.min_role = 'agent' then
+    return 'program';
+  elsif v_person is null then
     raise sqlstate 'PT401' using message = 'Sign in first.', detail = 'not_signed_in';
   end if;
   select m.role into v_role
@@ -176,7 +178,7 @@ $$;
 comment on function private.require_role is
   'The role of the person who asks, or a refusal: 401 nobody, 404 unknown or foreign (the same, so that ids tell '
   'nothing), 403 too low. First line of every private function behind an RPC. A visitor of Flow''s support (983_support.sql) '
-  'passes as ''support'' where an agent would, in a transaction that can only read. Definer, as my_org_ids.';
+  'passes as ''support'' where an agent would, in a transaction that can only read; a call with an API key (364_api_calls.sql) as ''program''. Definer, as my_org_ids.';
 
 grant execute on function private.require_role to authenticated;
 

@@ -63,7 +63,8 @@ begin
   end if;
   insert into public.audit_log (org_id, actor, actor_role, action, object_type, object_id, details, request_id, ip)
   values (
-    audit.org_id, v_actor, v_role, audit.action, audit.object_type, audit.object_id, coalesce(audit.details, '{}'),
+    audit.org_id, v_actor, v_role, audit.action, audit.object_type, audit.object_id,
+    coalesce(audit.details, '{}') || private.program_key(),
     private.request_header('x-request-id'),
     nullif(btrim(split_part(private.request_header('x-forwarded-for'), ',', 1)), ''));
 end;

@@ -62,6 +62,8 @@ comment on column public.leads.lost_at is 'When it came into a stage that is los
 comment on column public.leads.closed_reason is 'The close reason that somebody chose; null: open, or nobody chose one.';
 -- Counts and sums of a board are read from this index alone.
 create index leads_stage on public.leads (org_id, stage_id, received_at desc, id desc) include (value, currency);
+-- With those that have no value: they are the end of a list sorted by it, which is read by pages too.
+create index leads_by_value on public.leads (org_id, value, received_at, id);
 create index leads_closed_reason on public.leads (org_id, closed_reason) where closed_reason is not null;
 
 alter table public.pipelines enable row level security;

@@ -22,13 +22,6 @@ $$;
 comment on function private.lock_waba is
   'Whoever stores tokens, PINs and numbers of one account does so one after the other, also before the account has a row.';
 
-create function private.known_zone(name text) returns text
-  language sql stable security definer set search_path = ''
-as $$
-  select z.name from pg_catalog.pg_timezone_names z where z.name = known_zone.name
-$$;
-comment on function private.known_zone is 'The IANA name of a time zone that Postgres knows, else null: prices are never cut by a zone that is none.';
-
 create function private.store_account(org_id uuid, connection jsonb, credential_id uuid) returns public.whatsapp_accounts
   language plpgsql volatile security definer set search_path = ''
 as $$

@@ -196,7 +196,7 @@ create table public.messages (
   constraint message_status_is_known check (status in
     ('received', 'queued', 'sending', 'uncertain', 'sent', 'delivered', 'read', 'failed', 'cancelled')),
   constraint message_is_received_when_inbound check ((direction = 'inbound') = (status = 'received')),
-  constraint message_origin_is_known check (origin in ('customer', 'person', 'greeting', 'operator', 'phone', 'confirmation', 'broadcast', 'sequence'))
+  constraint message_origin_is_known check (origin in ('customer', 'person', 'greeting', 'operator', 'phone', 'confirmation', 'broadcast', 'sequence', 'api'))
 ) with (fillfactor = 85);
 comment on table public.messages is
   'Every message in both directions. Outbound rows are the outbox too: queued → sending → sent → delivered → read, or failed, '
@@ -215,7 +215,7 @@ comment on column public.messages.status is
 comment on column public.messages.wamid is 'Meta''s id of the message; null until Meta gave one.';
 comment on column public.messages.context_wamid is 'The wamid of the message that this one answers; null: none.';
 comment on column public.messages.client_token is 'The sender''s own id of the request: the same token twice is one message.';
-comment on column public.messages.origin is 'customer, person (dashboard), greeting (automatic), operator (command line), phone (the business''s own phone), confirmation (of an opt-out), broadcast, sequence (both automatic).';
+comment on column public.messages.origin is 'customer, person (dashboard), greeting (automatic), operator (command line), phone (the business''s own phone), confirmation (of an opt-out), broadcast, sequence (both automatic), api (a program of the organization).';
 comment on column public.messages.sender_id is 'The member who wrote it; null for automatic and inbound messages and for people who left. No foreign key: it outlives the membership.';
 comment on column public.messages.at is 'Where the message stands in the thread: Meta''s instant for inbound, the moment of writing for outbound.';
 comment on column public.messages.created_at is 'When the row was stored.';
@@ -360,6 +360,8 @@ begin
   values (v_conversation.org_id, v_conversation.id, auth.uid(), v_conversation.last_message_at)
   on conflict (org_id, conversation_id, user_id) do update set read_to = excluded.read_to, read_at = now()
    where r.read_to < excluded.read_to;
+  update public.notifications n set read_at = now(), push_at = null
+   where n.org_id = v_conversation.org_id and n.user_id = auth.uid() and n.key = 'message:' || v_conversation.id and n.read_at is null;
 end;
 $$;
 comment on function private.mark_read is 'Body of public.mark_read. Definer: nobody may write these tables directly.';

@@ -82,6 +82,18 @@ end;
 $$;
 comment on function private.open_conversation is 'The conversation of a number with a contact, made when there is none.';
 
+create function private.hold_lane(org_id uuid, conversation_id uuid) returns boolean
+  language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  perform from private.send_lanes l where l.org_id = hold_lane.org_id and l.conversation_id = hold_lane.conversation_id for update skip locked;
+  return found or not exists (select from private.send_lanes l where l.org_id = hold_lane.org_id and l.conversation_id = hold_lane.conversation_id);
+end;
+$$;
+comment on function private.hold_lane is
+  'Locks the lane of a conversation without waiting, for what takes many in no order: who waits for nobody is in no deadlock. Returns false '
+  'when somebody else has it; a conversation without a lane is nobody''s.';
+
 create function private.has_queued(org_id uuid, conversation_id uuid) returns boolean
   language plpgsql stable security definer set search_path = ''
 as $$

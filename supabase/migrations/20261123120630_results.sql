@@ -212,8 +212,8 @@ begin
      where m.settle_at <= now() and m.status = 'uncertain'
      order by m.org_id, m.conversation_id, m.id limit 500
   loop
-    -- Lane first, then message: the order that everybody keeps.
-    perform from private.send_lanes l where l.org_id = r.org_id and l.conversation_id = r.conversation_id for update;
+    -- Lane first, then message: the order that everybody keeps. What is busy comes with the next sweep.
+    continue when not private.hold_lane(r.org_id, r.conversation_id);
     if r.choice = 'resend_once' and r.may_go and r.resent_at is null and r.is_live
        and exists (select from public.messages m where m.org_id = r.org_id and m.id = r.id and m.status = 'uncertain' and m.settle_at <= now()) then
       perform private.requeue(r.org_id, r.id);
@@ -301,23 +301,23 @@ create function private.cancel_queued(org_id uuid, reason text) returns int
 as $$
 #variable_conflict use_column
 declare
-  v_count int;
+  v_threads uuid[];
+  v_count   int;
 begin
   -- Lanes of live numbers are left alone; those of dead ones forget their queue. Messages under way are recorded when they end.
-  perform from private.send_lanes l
-    join public.whatsapp_numbers n on (n.org_id, n.id) = (l.org_id, l.number_id)
-   where l.org_id = cancel_queued.org_id and n.status = 'disconnected' and l.next_at is not null
-   order by l.org_id, l.conversation_id for update of l;
+  -- Nobody is waited for: who holds one lane may be waiting for another that is held here. Theirs come with the next sweep.
+  select array_agg(d.conversation_id) into v_threads from (
+    select l.conversation_id from private.send_lanes l
+      join public.whatsapp_numbers n on (n.org_id, n.id) = (l.org_id, l.number_id)
+     where l.org_id = cancel_queued.org_id and n.status = 'disconnected' and l.next_at is not null
+       for update of l skip locked) d;
   update public.messages m set status = 'cancelled', error_message = cancel_queued.reason
-    from public.conversations c
-    join public.whatsapp_numbers n on (n.org_id, n.id) = (c.org_id, c.number_id)
-   where m.org_id = cancel_queued.org_id and m.status = 'queued'
-     and (c.org_id, c.id) = (m.org_id, m.conversation_id) and n.status = 'disconnected';
+   where m.org_id = cancel_queued.org_id and m.conversation_id = any (v_threads) and m.status = 'queued';
   get diagnostics v_count = row_count;
   update private.send_lanes l set next_at = null
-    from public.whatsapp_numbers n
-   where l.org_id = cancel_queued.org_id and (n.org_id, n.id) = (l.org_id, l.number_id) and n.status = 'disconnected' and l.lease is null;
+   where l.org_id = cancel_queued.org_id and l.conversation_id = any (v_threads) and l.lease is null;
   return v_count;
 end;
 $$;
-comment on function private.cancel_queued is 'Cancels what is queued on the disconnected numbers of an organization. Returns how many.';
+comment on function private.cancel_queued is
+  'Cancels what is queued on the disconnected numbers of an organization, but for lanes that somebody else has locked just now. Returns how many.';

@@ -288,7 +288,8 @@ begin
    where s.org_id = release_one.org_id and s.id = release_one.scheduled_id and s.status = 'waiting' and s.send_at <= now()
      for update skip locked;
   if not found or not exists (select from public.conversations c where c.org_id = v_scheduled.org_id and c.id = v_scheduled.conversation_id
-                                and c.contact_id = v_contact.id) then
+                                and c.contact_id = v_contact.id)
+     or not private.hold_lane(v_scheduled.org_id, v_scheduled.conversation_id) then
     return false;
   end if;
   begin

@@ -124,8 +124,7 @@ as $$
 declare
   v_thread uuid := private.open_conversation(hold_thread.org_id, hold_thread.number_id, hold_thread.contact_id);
 begin
-  perform from private.send_lanes l where l.org_id = hold_thread.org_id and l.conversation_id = v_thread for update skip locked;
-  if not found and exists (select from private.send_lanes l where l.org_id = hold_thread.org_id and l.conversation_id = v_thread) then
+  if not private.hold_lane(hold_thread.org_id, v_thread) then
     return null;
   end if;
   perform from public.conversations c where c.org_id = hold_thread.org_id and c.id = v_thread for no key update skip locked;

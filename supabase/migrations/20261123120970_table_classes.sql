@@ -16,7 +16,7 @@ alter table private.table_classes enable row level security;
 insert into private.table_classes (table_name, class, why)
 select t.name, 'purge', 'Data of the organization'
   from unnest(array[
-    'private.account_checks', 'private.api_paces', 'private.api_requests', 'private.assignment_queue', 'private.billing_facts', 'private.bulk_items', 'private.changes',
+    'private.account_checks', 'private.api_requests', 'private.assignment_queue', 'private.billing_facts', 'private.bulk_items', 'private.changes',
     'private.contact_merge_changes', 'private.credential_reads', 'private.credentials', 'private.dead_letters', 'private.duplicate_keys',
     'private.duplicate_queue', 'private.event_effects', 'private.field_marks', 'private.form_senders', 'private.imported_leads',
     'private.lead_arrivals', 'private.lead_import_batches', 'private.lead_import_rows', 'private.lead_words', 'private.listeners',
@@ -35,7 +35,12 @@ select t.name, 'purge', 'Data of the organization'
     'public.quick_replies', 'public.saved_views', 'public.scheduled_messages', 'public.sequence_enrollments', 'public.sequence_steps',
     'public.sequences', 'public.sheet_sources', 'public.source_costs', 'public.spending_warnings', 'public.sync_runs', 'public.tags',
     'public.tasks', 'public.usage_reconciliations', 'public.whatsapp_health', 'public.whatsapp_signups', 'public.working_hours',
-    'private.entitlement_overrides', 'public.billing_accounts']) t (name);
+    'private.entitlement_overrides', 'public.billing_accounts',
+    'private.news', 'private.notification_settings', 'private.push_devices', 'private.pushes',
+    'private.outgoing_deliveries', 'private.outgoing_events', 'public.webhook_endpoints']) t (name);
+
+insert into private.table_classes (table_name, class, why)
+select t.name, 'purge', 'Telemetry' from unnest(array['private.request_log', 'private.page_views', 'private.api_calls', 'private.error_events']) t (name);
 
 insert into private.table_classes (table_name, class, why) values
   ('public.usage_ledger', 'anonymize', 'Books: what was charged, for eight financial years; messages are named by a pseudonym'),

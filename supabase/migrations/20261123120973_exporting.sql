@@ -52,11 +52,13 @@ select t.name, 'record', t.why
     ('How long data is kept is set anew', array['private.retention_settings']),
     ('Evidence of what was done there', array['private.erasures', 'private.legal_holds', 'private.retention_runs', 'public.support_grants', 'public.support_visits',
       'private.credential_reads', 'public.audit_log', 'public.notifications']),
-    ('People join by invitation, keys are made anew', array['public.api_keys', 'public.invitations', 'public.memberships']),
+    ('What members chose for themselves', array['private.notification_settings']),
+    ('People join by invitation, keys are made anew', array['public.api_keys', 'public.invitations', 'public.memberships', 'public.webhook_endpoints']),
     ('How connections went; they are made anew', array[
       'private.meta_cleanups', 'private.source_coverage', 'private.template_writes', 'public.sync_runs', 'public.whatsapp_health', 'public.whatsapp_signups']),
     ('What came in, as it came; what followed from it is loaded', array[
       'private.dead_letters', 'private.event_effects', 'private.field_marks', 'private.parked_updates']),
+    ('What programs of the organization were told, and what they answered', array['private.outgoing_deliveries', 'private.outgoing_events']),
     ('Can be taken back for a while, where it was done', array[
       'private.bulk_items', 'private.contact_merge_changes', 'private.imported_leads', 'private.lead_import_batches', 'private.lead_import_rows',
       'public.bulk_actions', 'public.contact_merges', 'public.lead_imports'])) c (why, names), lateral (select n, c.why from unnest(c.names) n) t (name, why);
@@ -65,14 +67,18 @@ insert into private.export_tables (table_name, class, why)
 select t.name, 'none', t.why
   from (values
     ('Secrets', array['private.credentials']),
+    ('Addresses of members'' devices, and what is on its way to them', array['private.news', 'private.push_devices', 'private.pushes']),
     ('Keyed hashes of people who asked to be forgotten', array['private.suppressions']),
     ('Hashes of the addresses that forms were sent from', array['private.form_senders']),
     ('Made anew from what is exported', array['private.duplicate_keys', 'private.lead_words']),
     ('Work of Flow that is under way', array[
-      'private.account_checks', 'private.api_paces', 'private.api_requests', 'private.assignment_queue', 'private.changes', 'private.duplicate_queue',
+      'private.account_checks', 'private.api_requests', 'private.assignment_queue', 'private.changes', 'private.duplicate_queue',
       'private.listeners', 'private.number_lanes', 'private.number_pulses', 'private.organization_deletions', 'private.send_lanes', 'private.signals',
       'private.spend_holds', 'private.template_syncs', 'private.tier_portfolios', 'private.tier_uses', 'private.usage_pending'])) c (why, names),
     lateral (select n, c.why from unnest(c.names) n) t (name, why);
+
+insert into private.export_tables (table_name, class, why, born)
+select t.name, 'record', 'How Flow ran for the organization', 'occurred_at' from unnest(array['private.request_log', 'private.page_views', 'private.api_calls', 'private.error_events']) t (name);
 
 create function private.readable(bytes bytea) returns text
   language plpgsql immutable set search_path = ''
@@ -90,7 +96,7 @@ insert into private.export_tables (table_name, class, why, born, keys, source) v
   ('public.profiles', 'record', 'Names and addresses of its members', 'created_at', '{id}',
    'select m.org_id, p.* from public.memberships m join public.profiles p on p.id = m.user_id'),
   ('private.webhook_events', 'record', 'Webhooks as they came, but for those that hold something of others', 'received_at', '{received_at,id}', $$
-    select e.org_id, e.received_at, e.event_id as id, w.provider, private.readable(w.body) as body, w.redacted_at
+    select e.org_id, e.received_at, e.event_id as id, w.provider, private.readable(w.body) as body, w.redacted_at, w.trace_id
       from private.event_effects e join private.webhook_events w on w.received_at = e.received_at and w.id = e.event_id
      where not exists (select from private.event_effects x where x.received_at = e.received_at and x.event_id = e.event_id and x.org_id <> e.org_id)$$);
 
@@ -101,7 +107,7 @@ update private.export_tables t set hidden = h.hidden from (values
  where t.table_name = h.table_name;
 
 update private.export_tables t set born = b.born from (values
-  ('public.audit_log', 'at'), ('public.bulk_actions', 'at'), ('public.usage_ledger', 'recorded_at'), ('public.wallet_entries', 'at'),
+  ('public.audit_log', 'at'), ('private.outgoing_events', 'at'), ('private.outgoing_deliveries', 'queued_at'), ('public.bulk_actions', 'at'), ('public.usage_ledger', 'recorded_at'), ('public.wallet_entries', 'at'),
   ('public.conversation_events', 'at'), ('public.lead_activities', 'at'), ('public.notifications', 'at'), ('public.sync_runs', 'started_at'),
   ('public.sequence_enrollments', 'started_at'), ('private.credential_reads', 'at'), ('private.event_effects', 'received_at')) b (table_name, born)
  where t.table_name = b.table_name;

@@ -138,7 +138,8 @@ insert into private.erasure_rules (position, table_name, does, mine, keeps, why)
   -- What is found through messages comes before them; their pseudonyms are the same everywhere.
   (10, 'private.parked_updates', 'delete', $$private.tells(t.item::text, $5)$$, '{}', 'Updates that wait for a message'),
   (20, 'private.dead_letters', 'delete', $$private.tells(t.item::text, $5) or private.tells(t.item #>> '{}', $5)$$, '{}', 'Updates that could not be applied'),
-  (30, 'private.api_requests', 'delete', $$t.answer::text ~ (select string_agg(l::text, '|') from unnest($4) l)$$, '{}', 'Answers kept for a day'),
+  (30, 'private.api_requests', 'delete', $$private.tells(t.answer::text, $5) or t.answer::text ~ (select string_agg(l::text, '|') from unnest($4 || $3 || $2) l)$$, '{}', 'Answers kept for a day'),
+  (35, 'private.outgoing_deliveries', 'blank', $$private.tells(t.response, $5)$$, '{state,problem}', 'What a program of the business answered'),
   (40, 'private.billing_facts', 'blank', $$private.tells(array_to_string(t.phones || t.user_ids, ' '), $5)$$,
        '{wamid,delivered_prices,sent_prices,other_prices,time_zone,currency}', 'Recipients: the country that a price follows from is left'),
   (50, 'private.field_marks', 'delete', $$private.tells(t.key, $5)$$, '{}', 'The phone''s address book'),
@@ -147,7 +148,7 @@ insert into private.erasure_rules (position, table_name, does, mine, keeps, why)
   (62, 'public.lead_imports', 'blank', $$private.tells(concat_ws(' ', t.filename, t.reading::text, t.checked::text, t.undo::text), $5)$$,
        '{sha256,path,status,choices,mapping,error,error_slug}', 'Samples of a file'),
   (70, 'public.sync_runs', 'blank', $$private.tells(concat_ws(' ', t.errors::text, t.note), $5)$$, '{kind,outcome,code,message,reason}', 'Rows of a source that could not be stored; the beginning of an answer that could not be read'),
-  (80, 'public.saved_views', 'blank', $$private.tells(concat_ws(' ', t.name, t.filter::text), $5)$$, '{layout}', 'A search for them'),
+  (80, 'public.saved_views', 'blank', $$private.tells(concat_ws(' ', t.name, t.filter::text), $5)$$, '{layout,sort}', 'A search for them'),
   (81, 'public.broadcasts', 'blank', $$private.tells(t.filter::text, $5)$$,
        '{name,state,template_name,language,mapping,category,waits_for,paused_for,paused_reason}', 'An audience that names them'),
   (90, 'private.bulk_items', 'delete', $$t.lead_id = any ($4)$$, '{}', 'What a change to many overwrote'),
@@ -186,6 +187,7 @@ insert into private.erasure_rules (position, table_name, does, mine, keeps, why)
        '{actor_role,action,object_type,request_id,ip}', 'What was done, by whom and when stays; not its values');
 
 insert into private.erased_columns (table_name, column_name, becomes) values
+  ('private.outgoing_deliveries', 'response', 'null'),
   ('public.messages', 'body', $$case when t.kind = 'template' then jsonb_strip_nulls(jsonb_build_object('template', jsonb_build_object('name', t.body #> '{template,name}'))) else '{}' end$$),
   ('public.messages', 'text', 'null'), ('public.messages', 'wamid', 'private.veiled($6, $1, t.wamid)'), ('public.messages', 'context_wamid', 'null'),
   ('public.messages', 'error_message', 'null'), ('public.messages', 'reactions', 'null'), ('public.messages', 'edits', 'null'), ('public.messages', 'status_notes', 'null'),
@@ -224,13 +226,15 @@ insert into private.erased_columns (table_name, column_name, becomes) values
 insert into private.erasure_rules (position, table_name, does, why)
 select 1000 + row_number() over (), t.name, 'nothing', g.why from (values
   ('The business''s accounts and numbers at Meta', '{private.account_checks,private.meta_cleanups,private.number_lanes,private.number_pulses,private.tier_portfolios,public.whatsapp_accounts,public.whatsapp_health,public.whatsapp_numbers,public.whatsapp_signups}'::text[]),
-  ('The business''s keys', '{private.api_paces,private.credential_reads,private.credentials,public.api_keys}'::text[]),
-  ('Ids, instants and counts; no words of a contact', '{private.changes,private.erasures,private.lead_arrivals,private.lead_import_batches,private.listeners,private.send_lanes,private.spend_holds,private.tier_uses,private.usage_pending,public.contact_merges,public.conversation_reads,public.enquiry_form_days,public.free_allowance,public.lead_clocks,public.note_mentions}'::text[]),
+  ('The business''s keys', '{private.credential_reads,private.credentials,public.api_keys,public.webhook_endpoints}'::text[]),
+  ('Ids, instants and counts; no words of a contact', '{private.changes,private.erasures,private.lead_arrivals,private.lead_import_batches,private.listeners,private.outgoing_events,private.send_lanes,private.spend_holds,private.tier_uses,private.usage_pending,public.contact_merges,public.conversation_reads,public.enquiry_form_days,public.free_allowance,public.lead_clocks,public.note_mentions}'::text[]),
   ('Hashes of senders, and of the erased: who was erased is recognized by them', '{private.form_senders,private.suppressions}'::text[]),
   ('Flow''s own business with the organization', '{private.billing_intents,private.entitlement_overrides,public.billing_accounts,public.invoices,public.payments,public.refunds,public.subscriptions}'::text[]),
   ('How the organization''s data is kept, taken along and looked at', '{private.export_pieces,private.legal_holds,private.organization_exports,private.retention_runs,private.retention_settings,public.support_grants,public.support_visits}'::text[]),
   ('Books without people', '{private.reconciliation_runs,public.billing_plans,public.ledger_closings,public.spending_warnings,public.usage_days,public.usage_reconciliations,public.usage_statement_lines,public.usage_statements,public.wallet_entries,public.wallets}'::text[]),
-  ('Members, not contacts', '{public.absences,public.assignment_groups,public.assignment_members,public.invitations,public.memberships,public.working_hours}'::text[]),
+  ('Ids of what is told within seconds, or within a day', '{private.news,private.pushes}'::text[]),
+  ('Members, not contacts', '{private.notification_settings,private.push_devices,public.absences,public.assignment_groups,public.assignment_members,public.invitations,public.memberships,public.working_hours}'::text[]),
   ('What the business set, made or wrote for everybody', '{private.source_coverage,private.template_syncs,private.template_writes,public.assignment_rules,public.bulk_actions,public.close_reasons,public.consent_settings,public.consent_words,public.enquiry_forms,public.greeting_rules,public.greeting_settings,public.holidays,public.import_mappings,public.labels,public.lead_fields,public.lead_sources,public.message_templates,public.messaging_settings,public.pipeline_stages,public.pipelines,public.quick_replies,public.sequence_steps,public.sequences,public.sheet_sources,public.source_costs,public.tags}'::text[]),
+  ('Telemetry: members, templates of paths and scrubbed words; no words of a contact', '{private.request_log,private.page_views,private.api_calls,private.error_events}'::text[]),
   ('The request to delete an organization', '{private.organization_deletions}'::text[])) g (why, tables)
  cross join lateral unnest(g.tables) t (name);

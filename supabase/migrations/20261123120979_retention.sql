@@ -58,10 +58,14 @@ insert into private.retention_classes (class, place, what, how, keeps, least, mo
   ('consent', 40, 'Consent: who agreed or declined, when and how', 'consent', '3 years', null, null, '1 day', true,
    'Kept for three years after the contact has gone, as evidence (GDPR Art. 7(1), DPDP s. 6(10)).'),
   ('webhooks', 50, 'Webhooks of Meta, byte for byte', 'partitions', '30 days', null, null, '1 hour', true, null),
+  ('outgoing', 55, 'Events told to the organization''s own programs, and what they answered', 'rows', '30 days', null, null, '1 day', false, null),
   ('dead_letters', 60, 'Updates that could not be applied', 'rows', '30 days', null, null, '1 day', true, null),
   ('undo', 70, 'What undoing a merge or an import needs', 'rows', '30 days', null, null, '1 day', true, null),
   ('notifications', 80, 'Notifications of members', 'rows', '90 days', null, null, '1 day', true, null),
   ('sync_runs', 90, 'Log of the calls of lead sources', 'rows', '13 months', null, null, '1 day', true, null),
+  ('requests', 94, 'Requests to Flow''s servers and pages opened, by the day', 'partitions', '30 days', null, null, '1 hour', false, null),
+  ('diagnostics', 95, 'Errors, calls to other services and runs of jobs, by the month: a month goes once all of it is that old', 'partitions', '90 days', null, null, '1 hour', false, null),
+  ('figures', 96, 'Daily figures of the service, without people and organizations', 'rows', '13 months', null, null, '1 day', false, null),
   ('access', 100, 'Who used which token, when and what for; what was ended at Meta', 'rows', '1 year', null, null, '1 day', true,
    'DPDP Rule 6(1)(e): a year; CERT-In 2022: 180 days.'),
   ('audit', 110, 'Audit log, and the log of clearing out', 'rows', '1 year', null, null, '1 day', true, 'DPDP Rule 6(1)(e): a year; CERT-In 2022: 180 days.'),
@@ -77,21 +81,24 @@ insert into private.retention_classes (class, place, what, how, keeps, least, mo
 
 insert into private.retention_tables (table_name, class, expired) values
   ('private.webhook_events', 'webhooks', null), ('private.event_effects', 'webhooks', null),
+  ('private.outgoing_events', 'outgoing', 't.at < $1'), ('private.outgoing_deliveries', 'outgoing', null),
   ('private.dead_letters', 'dead_letters', 't.created_at < $1'), ('private.parked_updates', 'dead_letters', 't.created_at < $1'),
   ('private.contact_merge_changes', 'undo', 'exists (select from public.contact_merges m where (m.org_id, m.id) = (t.org_id, t.merge_id) and m.merged_at < $1)'),
   ('private.lead_import_rows', 'undo', $$exists (select from public.lead_imports i where (i.org_id, i.id) = (t.org_id, t.import_id)
       and (t.pass < i.pass or i.finished_at < $1 and i.status in ('done', 'failed', 'cancelled', 'undone')))$$),
   ('public.notifications', 'notifications', 't.at < $1'),
   ('public.sync_runs', 'sync_runs', 't.started_at < $1 and t.finished_at is not null'),
+  ('private.request_log', 'requests', null), ('private.page_views', 'requests', null), ('private.api_calls', 'diagnostics', null), ('private.job_runs', 'diagnostics', null), ('private.error_events', 'diagnostics', null),
+  ('private.error_groups', 'diagnostics', 't.last_seen < $1'), ('private.telemetry_losses', 'diagnostics', 't.hour < $1'), ('private.telemetry_daily', 'figures', 't.day < $1'),
   ('private.credential_reads', 'access', 't.at < $1'), ('private.meta_cleanups', 'access', 't.finished_at < $1'),
   ('public.audit_log', 'audit', 't.at < $1'), ('private.retention_runs', 'audit', 't.finished_at < $1'), ('private.isolation_checks', 'audit', 't.at < $1'),
   ('private.template_writes', 'template_writes', 't.begun_at < $1'),
   ('private.api_requests', 'answers', 't.at < $1'), ('cron.job_run_details', 'answers', 't.end_time < $1'),
   ('private.signals', 'signals', 't.created_at < $1'),
-  ('private.tier_uses', 'day', 't.at < $1'), ('private.form_senders', 'day', 't.hour < $1'),
+  ('private.tier_uses', 'day', 't.at < $1'), ('private.form_senders', 'day', 't.hour < $1'), ('private.paces', 'day', 't.seen_at < $1'),
   ('private.bulk_items', 'day', 'exists (select from public.bulk_actions b where (b.org_id, b.id) = (t.org_id, t.bulk_id) and b.at < $1)'),
   ('public.whatsapp_signups', 'day', $$t.status = 'begun' and t.state_expires_at < $1$$),
-  ('private.changes', 'feed', 't.at < $1'), ('private.listeners', 'feed', 't.until < $1'),
+  ('private.pushes', 'day', 't.created_at < $1'), ('private.changes', 'feed', 't.at < $1'), ('private.listeners', 'feed', 't.until < $1'),
   ('public.media', 'media', null), ('public.consent_events', 'consent', null), ('public.leads', 'lead_payloads', null);
 
 insert into private.retention_tables (table_name, class)
@@ -110,14 +117,14 @@ select t.name, c.class
       'public.invoices', 'public.payments', 'public.refunds', 'public.subscriptions']),
     ('proofs', array['private.erasures', 'private.legal_holds', 'private.organization_deletions', 'private.suppressions']),
     ('contract', array[
-      'private.account_checks', 'private.api_paces', 'private.credentials', 'private.entitlement_overrides', 'private.export_pieces', 'private.field_marks', 'private.lead_import_batches', 'private.number_lanes',
+      'private.account_checks', 'private.news', 'private.notification_settings', 'private.push_devices', 'private.credentials', 'private.entitlement_overrides', 'private.export_pieces', 'private.field_marks', 'private.lead_import_batches', 'private.number_lanes',
       'private.number_pulses', 'private.organization_exports', 'private.retention_settings', 'private.source_coverage', 'private.template_syncs', 'private.tier_portfolios', 'public.absences',
       'public.api_keys', 'public.assignment_groups', 'public.assignment_members', 'public.assignment_rules', 'public.billing_accounts', 'public.broadcasts', 'public.bulk_actions',
       'public.close_reasons', 'public.consent_settings', 'public.consent_words', 'public.enquiry_form_days', 'public.enquiry_forms', 'public.greeting_rules',
       'public.greeting_settings', 'public.holidays', 'public.import_mappings', 'public.invitations', 'public.labels', 'public.lead_fields', 'public.lead_imports',
       'public.lead_sources', 'public.memberships', 'public.message_templates', 'public.messaging_settings', 'public.pipeline_stages', 'public.pipelines',
       'public.quick_replies', 'public.saved_views', 'public.sequence_steps', 'public.sequences', 'public.sheet_sources', 'public.source_costs', 'public.support_grants',
-      'public.support_visits', 'public.tags', 'public.whatsapp_accounts', 'public.whatsapp_health', 'public.whatsapp_numbers', 'public.working_hours'])) c (class, names), lateral unnest(c.names) t (name);
+      'public.support_visits', 'public.tags', 'public.webhook_endpoints', 'public.whatsapp_accounts', 'public.whatsapp_health', 'public.whatsapp_numbers', 'public.working_hours'])) c (class, names), lateral unnest(c.names) t (name);
 
 create table private.retention_settings (
   org_id  uuid not null references public.organizations on delete restrict,
@@ -351,7 +358,8 @@ create function private.keep_held_events(parent text, partition text) returns vo
 as $$
 begin
   execute format('alter table private.%I detach partition private.%I', parent, partition);
-  if exists (select from private.legal_holds h where h.lifted_at is null and h.contact_id is null) then
+  if exists (select from private.legal_holds h where h.lifted_at is null and h.contact_id is null)
+     and exists (select from private.retention_tables t join private.retention_classes c on c.class = t.class where t.table_name = 'private.' || parent and c.is_held) then
     -- Into the default partition, where the run looks for them once nobody holds them any more.
     execute format('insert into private.%1$I overriding system value select t.* from private.%2$I t where %3$s', parent || '_default', partition,
       case parent when 'webhook_events' then
@@ -359,4 +367,6 @@ begin
   end if;
 end;
 $$;
-comment on function private.keep_held_events is 'Before a day of stored webhooks is dropped: takes it out of its table, and puts aside what a held organization has in it.';
+comment on function private.keep_held_events is 'Before a partition is dropped: takes it out of its table, and puts aside what a held organization has in it, where a hold keeps its class.';
+
+select private.roll_webhook_events(), private.roll_telemetry('requests'), private.roll_telemetry('diagnostics');

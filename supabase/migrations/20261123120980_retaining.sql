@@ -223,7 +223,7 @@ declare
 begin
   case (retain_step.class).how
   when 'rows' then return private.expire_rows(class, batch);
-  when 'partitions' then return private.expire_events(class, batch);
+  when 'partitions' then return case (retain_step.class).class when 'webhooks' then private.expire_events(class, batch) else private.expire_telemetry((retain_step.class).class, batch) end;
   when 'consent' then return private.retire_consent(class, batch);
   else null;
   end case;

@@ -44,7 +44,11 @@ begin
      where c.org_id = count_due.org_id and c.retired_at < v_cutoff and private.is_quiet(c.org_id, c.id, v_cutoff);
   when 'partitions' then
     v_until := (current_date - extract(day from v_class.keeps)::int)::timestamptz;
-    select count(*) into v_rows from private.event_effects e where e.org_id = count_due.org_id and e.received_at < v_until;
+    if v_class.class = 'webhooks' then
+      select count(*) into v_rows from private.event_effects e where e.org_id = count_due.org_id and e.received_at < v_until;
+    else
+      v_rows := private.expired_telemetry(count_due.org_id, v_class.class);
+    end if;
   else
     for t in select x.table_name, x.expired from private.retention_tables x
               where x.class = v_class.class and x.expired is not null

@@ -8,7 +8,7 @@ comment on table private.wakeups is 'One row a job: when it was last asked to ru
 comment on column private.wakeups.job is 'The job: /jobs/<name>.';
 comment on column private.wakeups.asked_at is 'The last wake-up.';
 alter table private.wakeups enable row level security;
-insert into private.wakeups (job) values ('dispatch'), ('indiamart'), ('templates'), ('media'), ('health'), ('cleanup'), ('reconcile'), ('imports'), ('sheets'), ('purge'), ('retention'), ('exports'), ('billing'), ('erasures');
+insert into private.wakeups (job) values ('dispatch'), ('indiamart'), ('templates'), ('media'), ('health'), ('cleanup'), ('reconcile'), ('imports'), ('sheets'), ('purge'), ('retention'), ('exports'), ('billing'), ('erasures'), ('alarms'), ('push'), ('deliveries'), ('support');
 
 create function private.set_secret(name text, secret text, description text) returns void
   language plpgsql volatile security definer set search_path = ''
@@ -51,6 +51,7 @@ declare
   v_asked  timestamptz;
   v_url    text;
   v_secret text;
+  v_trace  text;
 begin
   if to_regprocedure('net.http_post(text,jsonb,jsonb,jsonb,integer)') is null
      or current_setting('transaction_isolation') <> 'read committed' then      -- a rebuild: it must not trip over another's wake-up
@@ -69,9 +70,11 @@ begin
   if v_url is null or v_secret is null then
     return false;
   end if;
-  execute 'select net.http_post($1, ''{}''::jsonb, ''{}''::jsonb, $2, 30000)'
-    using v_url || '/jobs/' || wake.job,
-          jsonb_build_object('Content-Type', 'application/json', 'Authorization', 'Bearer ' || v_secret);
+  v_trace := private.trace_id();      -- the job goes on in the trace of the request that made its work
+  execute 'select net.http_post($1, $2, ''{}''::jsonb, $3, 30000)'
+    using v_url || '/jobs/' || wake.job, jsonb_build_object('asked_at', clock_timestamp()),
+          jsonb_build_object('Content-Type', 'application/json', 'Authorization', 'Bearer ' || v_secret)
+          || case when v_trace is null then '{}' else jsonb_build_object('traceparent', '00-' || v_trace || '-' || encode(extensions.gen_random_bytes(8), 'hex') || '-01') end;
   return true;
 end;
 $$;
@@ -109,6 +112,7 @@ create function private.sweep() returns jsonb
   language plpgsql volatile security definer set search_path = ''
 as $$
 declare
+  -- It takes what many conversations need, in no order: so it waits for none of them, and who is busy comes next time.
   v_settled int := private.settle_uncertain();
   v_late    int := 0;
   v_orgs    uuid[];
@@ -124,9 +128,12 @@ begin
                     where l.org_id = n.org_id and l.number_id = n.id and l.next_at is not null and l.lease is null)) d;
   -- An update and its message that were stored at the same moment did not see each other.
   select array_agg(p.org_id), array_agg(p.wamid) into v_orgs, v_wamids
-    from (select distinct q.org_id, q.wamid from private.parked_updates q
-           where q.created_at > now() - interval '2 minutes'
-             and exists (select from public.messages m where (m.org_id, m.wamid) = (q.org_id, q.wamid))) p;
+    from (select distinct q.org_id, q.wamid from private.parked_updates q where q.created_at > now() - interval '2 minutes') p
+   cross join lateral (
+     select from public.messages m
+      where (m.org_id, m.wamid) = (p.org_id, p.wamid)
+        and (m.status not in ('uncertain', 'queued', 'sending') or private.hold_lane(m.org_id, m.conversation_id))
+        for no key update skip locked) m;
   select coalesce(sum(private.apply_parked(array[p.wamid], array[p.org_id])), 0) into v_late from unnest(v_orgs, v_wamids) p (org_id, wamid);
   perform private.meter_known(v_orgs, v_wamids);
   perform private.settle_usage();
@@ -159,6 +166,8 @@ begin
   perform private.wake_imports();
   perform private.wake_exports();
   perform private.wake_billing();
+  perform private.wake_deliveries();
+  perform private.wake_support();
   return jsonb_build_object('settled', v_settled, 'late', v_late);
 end;
 $$;
@@ -173,16 +182,6 @@ end;
 $$;
 comment on function private.tend_leads is 'Every two seconds, in a transaction of its own: gives new leads to people, reminds people of tasks.';
 
-create function worker.sweep() returns jsonb
-  language sql volatile security definer set search_path = ''
-as $$
-  select private.tend_leads();
-  select private.find_duplicates();
-  select private.sweep()
-$$;
-comment on function worker.sweep is 'private.tend_leads, private.find_duplicates and private.sweep, for hosts without pg_cron.';
-grant execute on function worker.sweep to service_role;
-
 create function private.clean_up() returns void
   language plpgsql volatile security definer set search_path = ''
 as $$
@@ -194,6 +193,8 @@ begin
   perform private.clean_imports();
   perform private.sweep_lead_work();
   perform private.note_expired_support();
+  perform private.end_webhook_secrets();
+  perform private.close_solved_tickets();
 end;
 $$;
 comment on function private.clean_up is 'Hourly: ends what nobody finished, and removes revoked credentials. What goes by age, private.retain removes.';
@@ -221,16 +222,3 @@ end;
 $$;
 comment on function worker.readiness is 'Whether the database is ready for the workers: {ok, migration: newest version, configured, cron, net}.';
 grant execute on function worker.readiness to service_role;
-
-do $$
-begin
-  if to_regprocedure('cron.schedule(text,text,text)') is not null then
-    perform cron.schedule('flow-sweep', '2 seconds', 'select private.sweep()');
-    perform cron.schedule('flow-leads', '2 seconds', 'select private.tend_leads()');
-    perform cron.schedule('flow-duplicates', '5 seconds', 'select private.find_duplicates()');
-    perform cron.schedule('flow-billing', '17 * * * *', 'select private.tend_billing()');
-    perform cron.schedule('flow-clean-up', '7 * * * *', 'select private.clean_up()');
-    perform cron.schedule('flow-retention', '5 seconds', 'select private.retain()');
-  end if;
-end;
-$$;

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from tests.bench import dashboard, desk, export, imports, leads, ledger, pages, purge, webhooks
+from tests.bench import dashboard, desk, export, imports, leads, ledger, pages, purge, telemetry, webhooks
 
 SECTIONS: dict[str, Callable[[], None]] = {
     "webhooks": webhooks.main,
@@ -20,6 +20,7 @@ SECTIONS: dict[str, Callable[[], None]] = {
     "purge": purge.main,
     "dashboard": dashboard.main,
     "export": export.main,
+    "telemetry": telemetry.main,
 }
 
 

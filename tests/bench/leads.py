@@ -133,6 +133,13 @@ def measure(admin: Connection) -> dict[str, str]:
         "list, page far back": lambda: (
             f"lead_list(%(org)s, before_at => now() - interval '1 day' * {draw.randrange(20, 300)})"
         ),
+        "list, by name, from the middle": lambda: (
+            """lead_list(%(org)s, sort => 'a_to_z', after => jsonb_build_object('name', 'kiran', 'contact_id', %(org)s, 'received_at', now(), 'id', %(org)s))"""
+        ),
+        "list, highest value": lambda: "lead_list(%(org)s, sort => 'highest')",
+        "list, without a value": lambda: (
+            """lead_list(%(org)s, sort => 'highest', after => jsonb_build_object('value', null, 'received_at', now() - interval '100 days', 'id', %(org)s))"""
+        ),
         "list, a type of a month": lambda: (
             """lead_list(%(org)s, '{"type": "B", "received_from": "yesterday"}')"""
         ),

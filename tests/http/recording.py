@@ -16,6 +16,7 @@ ENVIRONMENT = {
     "SUPABASE_SECRET_KEY": "sb_secret_test",
     "FLOW_PUBLIC_URL": "http://127.0.0.1:8",
     "FLOW_WORKERS": "meta,jobs",
+    "FLOW_TELEMETRY": "off",
     "FLOW_JOB_SECRET": "job-secret-of-the-tests",
     "META_GRAPH_URL": "http://127.0.0.1:7",
     "META_APP_ID": "880100000000009",

@@ -142,7 +142,16 @@ def test_opening_the_inbox_loads_at_most_150_kb_of_javascript(client):
 
     assert "vendor/vendor.js" in loaded
     assert len(loaded) > 40
-    assert sum(len(files[path].packed["br"]) for path in loaded) <= 150_000
+    assert sum(len(files[path].packed("br") or files[path].content) for path in loaded) <= 150_000
+
+
+def test_telemetry_is_no_part_of_the_start(client):
+    files = Assets().now().files
+    later = {"telemetry/start.js", "telemetry/views.js", "vendor/vitals.js"}
+
+    assert later <= set(files)
+    assert later & loaded_by(["app.js", "lib/trace.js", "pages/inbox/page.js"], files) == set()
+    assert not [path for path in modules(client.get("/inbox").text) if path.split("/", 3)[3] in later]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from postgrest.exceptions import APIError
 from tests.http.recording import RecordingDatabase, settings
 from workers import create_app
 from workers.errors import (
+    Busy,
     FlowError,
     ProviderError,
     Refused,
@@ -29,8 +30,8 @@ TRANSLATIONS = [
     pytest.param("PT404", Refused, 404, id="not found"),
     pytest.param("PT409", Refused, 409, id="conflict"),
     pytest.param("PT503", Unavailable, 503, id="unavailable by our own word"),
-    pytest.param("40001", Unavailable, 503, id="serialization failure"),
-    pytest.param("40P01", Unavailable, 503, id="deadlock"),
+    pytest.param("40001", Busy, 503, id="serialization failure"),
+    pytest.param("40P01", Busy, 503, id="deadlock"),
     pytest.param("57014", Unavailable, 503, id="statement timeout"),
     pytest.param("53300", Unavailable, 503, id="too many connections"),
     pytest.param("PGRST001", Unavailable, 503, id="gateway without database"),
@@ -68,7 +69,7 @@ def test_refusal_of_the_database_keeps_sentence_slug_and_time():
 
 
 def test_only_brief_trouble_invites_another_try_at_once():
-    assert from_api_error(api_error("40001")).is_brief
+    assert from_api_error(api_error("502")).is_brief
     assert not from_api_error(api_error("57014")).is_brief
     assert not from_api_error(api_error("PT503")).is_brief
 

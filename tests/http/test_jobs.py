@@ -11,7 +11,9 @@ BEARER = {"Authorization": "Bearer job-secret-of-the-tests"}
 
 @pytest.fixture
 def database():
-    return RecordingDatabase(sweep={"swept": 3})
+    return RecordingDatabase(
+        run_due=[{"ran": "flow-sweep"}, {"ran": "flow-billing", "failed": "22012"}, {"ran": None, "jobs": []}]
+    )
 
 
 @pytest.fixture
@@ -38,11 +40,12 @@ def test_stranger_is_refused_whatever_the_name(client, database, headers, name):
     assert database.calls == []
 
 
-def test_job_runs_and_answers_with_its_counts(client, database):
+def test_sweep_runs_each_chore_that_is_due_and_one_that_fails_stops_no_other(client, database):
     reply = client.post("/jobs/sweep", headers=BEARER)
 
-    assert (reply.status_code, reply.json) == (200, {"swept": 3})
-    assert database.calls == [("sweep", {})]
+    told = {"ran": ["flow-sweep", "flow-billing"], "failed": {"flow-billing": "22012"}, "jobs": []}
+    assert (reply.status_code, reply.json) == (200, told)
+    assert database.calls == [("run_due", {})] * 3
 
 
 def test_unknown_job_is_not_found(client):
@@ -74,6 +77,6 @@ def test_job_counts_stand_even_when_it_cannot_be_called_again(client, database, 
 
 
 def test_job_without_database_is_answered_503(client, database):
-    database.replies["sweep"] = [Unavailable()]
+    database.replies["run_due"] = [Unavailable()]
 
     assert client.post("/jobs/sweep", headers=BEARER).status_code == 503

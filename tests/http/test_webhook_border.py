@@ -9,7 +9,6 @@ import pytest
 from tests.http.recording import RecordingDatabase, settings
 from workers import create_app
 from workers.errors import FlowError, Refused, Unavailable
-from workers.meta import webhook
 
 URL = "/webhooks/meta"
 LIMIT = 4_194_304
@@ -27,7 +26,7 @@ def client(database):
 
 @pytest.fixture(autouse=True)
 def _without_pauses(monkeypatch):
-    monkeypatch.setattr(webhook, "_PAUSES", (0, 0))
+    monkeypatch.setattr("workers.database._PAUSES", (0, 0))
 
 
 def signed(body: bytes, secret: bytes = b"flow_test_secret_0001") -> dict[str, str]:
@@ -106,7 +105,7 @@ def test_event_that_is_not_stored_is_answered_503(database, client, failure, cal
     assert len(database.calls) == calls
 
 
-def test_deadlock_is_tried_again_at_once(database, client):
+def test_dropped_connection_is_tried_again_at_once(database, client):
     database.replies["ingest_meta"] = [
         Unavailable(is_brief=True),
         Unavailable(is_brief=True),

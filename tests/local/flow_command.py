@@ -47,14 +47,15 @@ class Flow:
 
 
 def free_port() -> int:
-    """The first of five free ports outside the range that the system hands out by itself.
+    """The first of six free ports outside the range that the system hands out by itself.
 
     Others may look before anybody listens: test processes that run side by side look in rows of their own.
     """
     row = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % ROWS
     while True:
-        port = random.SystemRandom().randrange(10_000 + 10 * row, 30_000, 10 * ROWS)
-        sockets = [socket.socket() for _ in range(5)]
+        # Above 10080, the last port that browsers refuse to call.
+        port = random.SystemRandom().randrange(11_000 + 10 * row, 30_000, 10 * ROWS)
+        sockets = [socket.socket() for _ in range(6)]
         try:
             for offset, probe in enumerate(sockets):
                 probe.bind(("127.0.0.1", port + offset))

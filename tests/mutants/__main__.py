@@ -30,7 +30,13 @@ from tests.mutants.sources import CUTS, Cut
 ROOT = Path(__file__).parents[2]
 PROMISES = ROOT / "tests" / "promises"
 # They need a stack or a browser; a guard of the database is seen without.
-SLOW = ("test_dashboard.py", "test_secrets_never_leave.py", "test_connecting.py", "test_every_promise.py")
+SLOW = (
+    "test_dashboard.py",
+    "test_secrets_never_leave.py",
+    "test_connecting.py",
+    "test_every_promise.py",
+    "test_telemetry.py",
+)
 
 
 class Absence:

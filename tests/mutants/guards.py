@@ -141,6 +141,69 @@ RELATIONS = f"""
    where {OURS} and c.relkind in ('r', 'p', 'v') and not c.relispartition
 """
 EDITS = (
+    (
+        "a push goes to known services",
+        "private.add_push_device",
+        "not private.is_push_endpoint(v_endpoint)",
+        "false",
+        "test_P19_a_device",
+    ),
+    (
+        "who signed out is pushed nothing",
+        "worker.claim_pushes",
+        "exists (select from auth.sessions e where e.id = v_device.session_id and e.user_id = v_device.user_id)",
+        "true",
+        "test_P19_who_may_not",
+    ),
+    (
+        "who is no admin any more is pushed nothing of numbers",
+        "worker.claim_pushes",
+        "m.role in ('admin', 'owner')",
+        "true",
+        "test_P19_who_may_not",
+    ),
+    (
+        "what was read is pushed no more",
+        "worker.claim_pushes",
+        "(n.read_at is null or",
+        "(true or",
+        "test_P19_who_may_not",
+    ),
+    (
+        "a deleted organization pushes nothing",
+        "worker.claim_pushes",
+        "o.deleted_at is null",
+        "true",
+        "test_P19_who_may_not",
+    ),
+    (
+        "an organization decides whether pushes name people",
+        "private.push_payload",
+        "v_org.push_shows_text and",
+        "",
+        "test_P19_a_push_names",
+    ),
+    (
+        "a person decides whether pushes name people",
+        "private.push_payload",
+        "(private.notification_settings_of((p).org_id, (d).user_id)).shows_text",
+        "true",
+        "test_P19_a_push_names",
+    ),
+    (
+        "people sign out their own devices only",
+        "private.forget_push_devices",
+        "where d.user_id = auth.uid()",
+        "where true",
+        "test_P19_who_signs_out",
+    ),
+    (
+        "with a device goes what could write to it",
+        "private.tg_push_devices__revoke",
+        "perform private.revoke_credential(old.org_id, old.credential_id);",
+        "",
+        "test_P19_who_may_not",
+    ),
     ("a new lead is greeted", "private.tg_leads__greets", "begin\n", "begin\n  return null;\n", "test_P11"),
     ("secrets are sealed with AES-256", "private.seal_credential", "aes256", "aes128", "test_P23"),
     (
@@ -215,6 +278,20 @@ EDITS = (
         "test_P30_everything",
     ),
     (
+        "webhooks of a suspended organization wait",
+        "private.due_endpoints",
+        "and not private.is_read_only(l.org_id)",
+        "",
+        "test_P29_no_webhook",
+    ),
+    (
+        "an API key does what its scopes say",
+        "private.use_api_key",
+        "elsif not coalesce(use_api_key.scope = any (v_key.scopes), true) then",
+        "elsif false then",
+        "test_P13_an_api_key",
+    ),
+    (
         "a deletion hides the organization",
         "private.halt_organization",
         "set deleted_at = now()",
@@ -229,10 +306,55 @@ EDITS = (
         "test_P31",
     ),
     (
+        "whose a browser's report is, is decided by membership",
+        "worker.record_browser",
+        " and m.user_id = record_browser.user_id",
+        "",
+        "test_P07_who",
+    ),
+    (
+        "page views of whom does not want them are left out",
+        "worker.record_browser",
+        "r.user_id = record_browser.user_id",
+        "false",
+        "test_P07_a_person",
+    ),
+    *(
+        (f"{function} is for Flow's own people", function, asked, instead, "test_P07_what_operators")
+        for function, asked, instead in (
+            ("private.operations_errors", "perform private.require_staff();", ""),
+            ("private.operations_error", "perform private.require_staff();", ""),
+            ("private.operations_performance", "perform private.require_staff();", ""),
+            ("private.settle_error", "private.require_staff()", "auth.uid()"),
+        )
+    ),
+    (
         "members see their organizations only",
         "private.my_org_ids",
         "(select auth.uid())",
         "m.user_id",
         "test_P13_outsider_reads",
+    ),
+    *(
+        (
+            f"only Flow's people may call {name}",
+            f"private.{name}",
+            "perform private.require_staff();",
+            "",
+            "test_P17",
+        )
+        for name in ("support_queue", "support_ticket", "answer_ticket", "change_ticket", "ask_ticket_access")
+    ),
+    ("an agent's ticket is theirs", "private.own_ticket", "t.opened_by = auth.uid()", "true", "test_P17"),
+    ("a note stays with Flow", "private.ticket_page", "or not x.is_internal", "or true", "test_P17"),
+    ("who asks too often waits", "private.draw", "if v_lacked > 0", "if false", "test_P17"),
+    ("diagnostics have a form", "private.clean_diagnostics", "~ s.form", "<> 'x'", "test_P17"),
+    ("lists of diagnostics have a form", "private.clean_diagnostics", "~ m.form", "<> 'x'", "test_P17"),
+    (
+        "an unproved address is not answered",
+        "private.answer",
+        "(t).state = 'unconfirmed'",
+        "false",
+        "test_P17",
     ),
 )

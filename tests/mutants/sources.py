@@ -19,6 +19,7 @@ class Cut:
 
 SECRETS = "tests/promises/test_secrets_never_leave.py"
 TLS, WHATSAPP = "tests/promises/test_tls.py", "tests/promises/test_whatsapp.py"
+TELEMETRY = "tests/promises/test_telemetry.py tests/http/test_telemetry.py"
 TENANTS, SIGNING = "tests/promises/test_secrets_and_tenants.py", "tests/promises/test_signing_in.py"
 
 CUTS = (
@@ -52,7 +53,8 @@ CUTS = (
     ),
     Cut(
         "no address of another machine is plain http",
-        "workers/settings.py", 'if parts.scheme == "http" and not', "if False and not", f"{TLS} -k address",
+        "workers/settings.py", 'if parts.scheme == "http" and not is_loopback(value)', "if False",
+        f"{TLS} -k address",
     ),
     Cut(
         "the database is not spoken to in the clear",
@@ -72,7 +74,7 @@ CUTS = (
     ),
     Cut(
         "every request is timed",
-        "workers/requests.py", "        ms=round(", "        took=round(", f"{WHATSAPP} -k P18",
+        "workers/requests.py", " ms=round(took", " took=round(took", f"{WHATSAPP} -k P18",
     ),
     Cut(
         "log lines are scrubbed",
@@ -86,5 +88,58 @@ CUTS = (
         "Postgres' log is without statements",
         "workers/local/postgres.py", '"log_min_error_statement": "panic"', '"log_min_messages": "warning"',
         f"{SECRETS} -k customers_number",
+    ),
+    Cut(
+        "telemetry: errors are scrubbed",
+        "workers/telemetry/errors.py", "scrub_text(str(error))", "str(error)", f"{TELEMETRY} -k P07_error",
+    ),
+    Cut(
+        "telemetry: Sentry is told what is harmless only",
+        "workers/telemetry/sentry.py", "before_send=only_what_is_harmless", "before_send=None",
+        f"{TELEMETRY} -k P07_error",
+    ),
+    Cut(
+        "telemetry: paths become templates",
+        "workers/telemetry/calls.py", "part in _WORDS or", "part or", f"{TELEMETRY} -k path_keeps",
+    ),
+    Cut(
+        "telemetry: metrics ask for their token",
+        "workers/telemetry/scrape.py", "if not hmac.", "if False and not hmac.",
+        f"{TELEMETRY} -k metrics_are_for",
+    ),
+    Cut(
+        "telemetry: who has not signed in is told no times",
+        "workers/requests.py", "if work.user_id:", "if True:", f"{TELEMETRY} -k P18_who",
+    ),
+    Cut(
+        "operators' pages are for Flow's own people",
+        "sql/983_support.sql", "  if not private.is_staff() then", "  if false then",
+        "tests/sql/test_alarms.py -k nobody_else",
+    ),
+    *(
+        Cut(
+            f"Flow's own people alone {what}",
+            "sql/987_alarm_pages.sql", f"  perform private.require_staff();\n  {then}", f"  {then}",
+            "tests/sql/test_alarms.py -k nobody_else",
+        )
+        for what, then in (
+            ("see alarms", "return (\n    with page"), ("acknowledge alarms", "return private.take_alarm"),
+            ("see how Flow runs", "return private.health_figures"),
+        )
+    ),
+    Cut(
+        "mail leaves this machine by TLS only",
+        "workers/mail.py", "            server.starttls(context=context)", "            pass",
+        "tests/http/test_alarms_job.py -k without_tls",
+    ),
+    Cut(
+        "a mail goes to one address",
+        "workers/mail.py", "Address(addr_spec=text.strip())", 'Address("", *text.rpartition("@")[::2])',
+        "tests/http/test_alarms_job.py -k single_address",
+    ),
+    Cut(
+        "alarms are told with a signature",
+        "workers/alarms.py", "hmac.new(secret, ", 'hmac.new(b"", ',
+        "tests/http/test_alarms_job.py -k both_channels",
     ),
 )  # fmt: skip

@@ -25,7 +25,11 @@ NUMBERS = count(1)
 ANYBODY = {
     "create_organization", "accept_invitation", "my_deletions", "cancel_deletion",
     "my_account_closing", "close_account",
-    "my_support", "begin_support",  # of Flow's support
+    "my_support", "begin_support", "am_i_staff",  # of Flow's support
+    "operations_alarms", "acknowledge_alarm", "operations_health",
+    "support_queue", "support_ticket", "answer_ticket", "change_ticket", "ask_ticket_access",  # of Flow's own people
+    "my_telemetry", "set_page_views", "what_is_recorded", "operations_errors", "operations_error", "settle_error", "operations_performance",
+    "forget_push_devices",
 }  # fmt: skip
 AGENTS = {
     "require_role", "leave_organization", "add_lead", "move_lead", "assign_lead", "note_lead", "inbox",
@@ -62,6 +66,9 @@ AGENTS = {
     "list_consent_events",
     "entitlements",
     "erasure_of",
+    "lead_trace",
+    "my_notification_settings", "save_notification_settings", "add_push_device", "remove_push_device", "test_push",
+    "ticket_diagnostics", "open_ticket", "my_tickets", "read_ticket", "reply_ticket", "solve_ticket",
 }  # fmt: skip
 ADMINS = {
     "rename_organization", "invite_member", "revoke_invitation", "set_member_role", "remove_member",
@@ -85,6 +92,9 @@ ADMINS = {
     "retention",
     "contact_data",
     "erasure_preview", "erase_contact", "cancel_erasure", "list_erasures",
+    "api_call_log",
+    "allow_push_text",
+    "save_webhook_endpoint", "rotate_webhook_secret", "remove_webhook_endpoint", "test_webhook_endpoint", "replay_webhooks", "webhook_deliveries",
 }  # fmt: skip
 OWNERS = {
     "transfer_ownership", "set_spending_caps",
@@ -95,6 +105,7 @@ OWNERS = {
     "request_export", "list_exports", "cancel_export", "open_export",
     "set_billing_account", "start_subscription", "change_plan", "preview_plan_change", "cancel_subscription", "pause_subscription", "resume_subscription", "top_up_wallet",
     "pay_arrears", "billing_intent", "billing_state", "list_plans", "list_invoices", "get_invoice",
+    "grant_ticket_access",
 }  # fmt: skip
 
 OWNERS_ONLY = {
@@ -209,7 +220,11 @@ def test_every_id_that_a_function_takes_is_planted(db: Database, scene: Scene) -
     ("who", "hidden"),
     [
         ("owner", set()),
-        ("agent", {"public.audit_log", "public.invitations", "public.api_keys"} | OWNERS_ONLY),
+        (
+            "agent",
+            {"public.audit_log", "public.invitations", "public.api_keys", "public.webhook_endpoints"}
+            | OWNERS_ONLY,
+        ),
     ],
 )
 def test_P13_members_read_what_is_theirs(db: Database, scene: Scene, who: str, hidden: set[str]) -> None:
@@ -410,7 +425,18 @@ def test_P13_outsider_is_refused_by_every_function(db: Database, scene: Scene, w
     assert let_in == []
 
 
-OF_ONESELF = ("create_organization", "my_deletions", "my_account_closing", "close_account", "my_support")
+OF_ONESELF = (
+    "create_organization",
+    "my_deletions",
+    "my_account_closing",
+    "close_account",
+    "my_support",
+    "am_i_staff",
+    "my_telemetry",
+    "set_page_views",
+    "what_is_recorded",
+    "forget_push_devices",
+)
 # Row level security alone decides what they show.
 NOTHING_THERE = [("conversation_messages", "00000", []), ("inbox", "00000", [])]
 PERSONAL = {"reply": '{"personal": true, "shortcut": "mine", "body": "Mine"}'}

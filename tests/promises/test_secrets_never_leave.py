@@ -21,7 +21,7 @@ import pytest
 import structlog
 from dotenv import dotenv_values
 
-from tests.conftest import RunningStack
+from tests.conftest import METRICS_TOKEN, RunningStack
 from tests.database import Database
 from tests.e2e.commands import Business, Commands, Meta, eventually
 from workers.logs import configure_logs
@@ -93,7 +93,17 @@ class Canary:
         self.command("keys", "rotate")
         self.command("doctor")
         self.command("whatsapp", "disconnect", "--org", org)
+        self.ask("GET", "/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"})
+        self._wait_for_telemetry()
         return org
+
+    def _wait_for_telemetry(self) -> None:
+        """What the workers noted of all this stands in the tables, too."""
+        sent = "select 1 from private.api_calls where provider = 'meta' and operation = 'POST messages'"
+        heard = "select 1 from private.request_log where route ~ '^/webhooks/indiamart/' and status = 400"
+        ran = "select 1 from private.job_runs where job = 'dispatch'"
+        for query in (sent, heard, ran):
+            eventually(lambda asked=query: self.db.rows(asked))  # type: ignore[misc]
 
     def _read_indiamart(self, org: str) -> None:
         known = self.secrets
@@ -209,6 +219,7 @@ def test_P24_no_log_no_argument_no_answer_and_no_export_holds_a_secret(canary: C
     }
 
     assert len(told) > 100
+    assert any("flow_provider_calls_total{" in text for _, text in told), "/metrics is among the answers"
     assert any(PHONE in text for where, text in told if where.endswith("contacts.jsonl")), "it is exported"
     assert found == set()
 

@@ -63,7 +63,8 @@ def test_P16_metas_cost_and_the_markup_are_evaluated_exactly(
 
     db.as_person(agent)
     shown = db.rows(
-        "select wamid, entry, amount from public.usage_ledger where org_id = %s order by wamid, entry desc",
+        "select wamid, entry, amount from public.usage_ledger where org_id = %s"
+        " order by length(wamid), wamid, entry desc",
         business.org_id,
     )
     statement = db.value("select public.statement(%s, '2026-11')", business.org_id)

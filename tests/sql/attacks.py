@@ -67,6 +67,7 @@ HARMLESS = {
     "dimension": "day",
     "email": "new@example.test",
     "query": "buyer",
+    "sort": "newest",
 }
 BY_TYPE = {"text": "x", "int4": 1, "int8": 1, "bool": True, "jsonb": "{}", "interval": "1 day"}
 

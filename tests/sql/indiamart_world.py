@@ -54,6 +54,7 @@ class Supplier(httpx.BaseTransport):
         self.state = self.sandbox.indiamart
         self.random, self.now = random, now
         self.fault_rate = 0.0
+        self.faults: list[str] = []
         self.is_out = False
         self.is_silent_about_holding = random.random() < 0.5
         self.last: Call | None = None
@@ -88,7 +89,10 @@ class Supplier(httpx.BaseTransport):
             return self.random.choice(["http_500", "refused", "timeout", "html_502", "server_error"])
         if self.random.random() >= self.fault_rate:
             return None
-        return self.random.choice([*FAULTS, "refused", "timeout", "soft", "burst"])
+        if not self.faults:  # dealt like cards, so that a short year sees each of them
+            self.faults = [*FAULTS, "refused", "timeout", "soft", "burst"]
+            self.random.shuffle(self.faults)
+        return self.faults.pop()
 
     def _another_program_calls(self, key: str, fault: str) -> None:
         known = self.state.keys[key]

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from tests.database import Database
+from tests.sql.planted_alarms import plant_alarms
 from tests.sql.planted_billing import plant_billing
 from tests.sql.planted_coverage import plant_coverage
 from tests.sql.planted_erasure import plant_erasure
@@ -15,9 +16,13 @@ from tests.sql.planted_imports import plant_imports
 from tests.sql.planted_intake import plant_intake, plant_sheet
 from tests.sql.planted_outreach import plant_outreach
 from tests.sql.planted_people import plant_people
+from tests.sql.planted_push import plant_push
 from tests.sql.planted_retention import plant_retention
+from tests.sql.planted_support import plant_support
 from tests.sql.planted_tasks import plant_tasks
+from tests.sql.planted_telemetry import plant_telemetry
 from tests.sql.planted_trust import plant_trust
+from tests.sql.planted_webhooks import plant_webhooks
 from tests.sql.planted_work import plant_work
 
 TENANT_TABLES = """
@@ -30,12 +35,14 @@ TENANT_TABLES = """
 NUMBERS_OF_OURS = (
     "message_id",
     "signal_id",
+    "alarm_id",
     "event_id",
     "received_at",
     "invoice_id",
     "plan_id",
     "refund_id",
     "payment_id",
+    "outgoing_id",
 )
 """What is no mark: others have such numbers, too."""
 
@@ -229,14 +236,19 @@ def plant(db: Database, org_id: UUID, member_id: UUID, number: int) -> Planted:
     ids |= plant_work(db, org_id, member_id, ids)
     ids |= plant_intake(db, org_id, ids)
     ids |= plant_sheet(db, org_id)
+    ids |= plant_webhooks(db, org_id)
     ids |= plant_tasks(db, org_id, member_id, ids)
     plant_coverage(db, org_id, ids)
+    plant_telemetry(db, org_id, member_id)
     plant_trust(db, org_id, member_id)
+    ids |= plant_alarms(db, org_id)
     ids |= plant_people(db, org_id, member_id, ids)
     ids |= plant_retention(db, org_id, member_id, ids)
     ids |= plant_exports(db, org_id)
     ids |= plant_billing(db, org_id)
     ids |= plant_erasure(db, org_id, ids)
+    ids |= plant_push(db, org_id, member_id, ids)
+    ids |= plant_support(db, org_id, member_id)
     marks = {str(value) for name, value in ids.items() if name not in NUMBERS_OF_OURS}
     marks |= {token, key, buyer, phone}
     return Planted(org_id, ids, marks)

@@ -33,7 +33,6 @@ def plant_intake(db: Database, org_id: UUID, ids: dict[str, Any]) -> dict[str, A
     )
     given |= made
     for query in (
-        "insert into private.api_paces (org_id, key_id, left_at, seen_at) values (%(org)s, %(api_key_id)s, 1, now())",
         "insert into private.api_requests (org_id, request_key, body_sha256) values (%(org)s, 'r', '\\x00')",
         "insert into public.enquiry_form_days (org_id, form_id, day) values (%(org)s, %(form_id)s, '2026-10-01')",
         """

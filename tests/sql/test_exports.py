@@ -45,9 +45,14 @@ def piece(number):
 
 
 def test_every_table_of_organizations_says_whether_it_is_exported(db):
-    named = dict(db.rows("select table_name, class from private.export_tables where source is null"))
+    named = dict(db.rows("select table_name, class from private.export_tables"))
 
-    assert set(named) == set(tenant_tables(db))
+    without = {
+        "public.organizations",
+        "public.profiles",
+        "private.webhook_events",
+    }  # whose rows name it otherwise
+    assert set(named) - without == set(tenant_tables(db))
     assert set(named.values()) == {"data", "record", "none"}
 
 
@@ -86,6 +91,7 @@ def test_an_export_holds_every_row_of_every_table(db, planted):
         told = {table["table"]: table["rows"] for table in archive.manifest["tables"]}
 
     there = {table: n for table, n in rows_of(db, planted.org_id).items() if classes[table] != "none"}
+    there["private.ticket_messages"] -= 1  # a note that Flow's people made for themselves
     assert {table: found[table] for table in there} == there == {table: told[table] for table in there}
     assert all(there.values())
     members = db.value("select count(*) from public.memberships where org_id = %s", planted.org_id)

@@ -161,11 +161,30 @@ def test_it_is_for_owners_and_once_a_minute(
     assert again.hint.startswith("retry_at=")
 
 
-def test_every_night_one_organization_is_checked(db: Database, shop: Planted) -> None:
-    db.execute("delete from private.isolation_checks")
-    db.execute("select private.check_isolation_nightly()")
+NIGHT = (
+    "(date_trunc('day', now() at time zone 'Asia/Kolkata' - interval '2:17') + interval '2:17')"
+    " at time zone 'Asia/Kolkata'"
+)
 
-    assert db.rows("select asked_by, leaks from private.isolation_checks") == [("schedule", [])]
+
+def test_every_night_one_organization_is_checked(db: Database, shop: Planted) -> None:
+    def checks_of_the_schedule() -> int:
+        db.execute("select private.check_isolation_nightly()")
+        return len(
+            db.rows("select from private.isolation_checks where asked_by = 'schedule' and leaks = '[]'")
+        )
+
+    db.execute("delete from private.isolation_checks")
+    assert checks_of_the_schedule() == 1
+    db.execute(f"update private.isolation_checks set at = {NIGHT}")
+    assert checks_of_the_schedule() == 1, "that night has had its check"
+
+    db.execute("update private.isolation_checks set at = at - interval '1 second'")
+    db.execute("select private.check_isolation(%s, 'owner')", [shop.org_id])
+
+    assert checks_of_the_schedule() == 2, (
+        "an owner's check is of their organization, and does not stand for it"
+    )
 
 
 def test_a_check_that_is_missing_for_two_days_is_told(db: Database, shop: Planted) -> None:

@@ -83,6 +83,27 @@ def test_first_everything_is_loaded_then_only_what_changed(busy: Business, scree
     assert thread is not None
 
 
+def test_what_came_while_everything_was_loaded_for_the_first_time_is_told(
+    busy: Business, screen: Screen, connect: Callable[[], Database]
+) -> None:
+    """A page loads its lists while it asks for its first cursor; somebody writes between the two."""
+    screen.settle()
+    busy.hear(text(f"wamid.{uuid4()}", sender=BUYERS[0]))
+    (told,) = screen.ask()["changes"]
+    late = Screen(connect(), busy)
+
+    assert late.ask()["reset"] is True
+    assert late.ask()["changes"] == [told]
+    assert late.ask()["changes"] == []
+
+    busy.db.execute(
+        "update private.changes set at = at - interval '31 seconds' where org_id = %s", [busy.org_id]
+    )
+    later = Screen(connect(), busy)
+    assert later.ask()["reset"] is True
+    assert later.ask() == {"cursor": later.cursor, "changes": []}
+
+
 def test_what_members_do_is_told(busy: Business, screen: Screen) -> None:
     screen.settle()
     thread = busy.table("public.conversations")[0]["id"]

@@ -67,19 +67,19 @@ def test_disconnect_in_the_dashboard_asks_for_the_cleanup_at_once_and_the_sweep_
     assert asked(configured) == ["cleanup"]
     forget(configured)
 
-    call(configured, "sweep")
+    configured.execute("select private.sweep()")
 
     assert asked(configured) == ["cleanup"]
 
 
 def test_sweep_asks_for_a_look_at_an_account_when_it_is_due(business, configured):
-    call(configured, "sweep")
+    configured.execute("select private.sweep()")
     assert asked(configured) == []
     configured.execute(
         "update private.account_checks set next_at = now() where org_id = %s", [business.org_id]
     )
 
-    call(configured, "sweep")
+    configured.execute("select private.sweep()")
 
     assert asked(configured) == ["health"]
 
@@ -124,7 +124,7 @@ def test_sweep_asks_for_what_a_lost_wake_up_missed(business, configured):
     business.send(ASHA)
     forget(configured)
 
-    call(configured, "sweep")
+    configured.execute("select private.sweep()")
 
     assert asked(configured) == ["dispatch"]
 
@@ -133,7 +133,7 @@ def test_sweep_over_an_empty_outbox_asks_for_nothing(business, configured):
     business.sent()
     forget(configured)
 
-    call(configured, "sweep")
+    configured.execute("select private.sweep()")
 
     assert "dispatch" not in asked(configured)
 
@@ -142,11 +142,11 @@ def test_sweep_asks_when_a_lease_has_run_out(business, configured):
     business.send(ASHA)
     business.claim()
     forget(configured)
-    call(configured, "sweep")
+    configured.execute("select private.sweep()")
     assert "dispatch" not in asked(configured)
 
     business.let_pass(61)
-    call(configured, "sweep")
+    configured.execute("select private.sweep()")
 
     assert "dispatch" in asked(configured)
 
@@ -159,7 +159,7 @@ def test_sweep_asks_for_a_sync_that_is_due(business, configured):
         "update public.lead_sources set next_allowed_at = now() where org_id = %s", [business.org_id]
     )
 
-    call(configured, "sweep")
+    configured.execute("select private.sweep()")
 
     assert "indiamart" in asked(configured)
 
@@ -172,7 +172,7 @@ def test_sweep_applies_a_status_and_a_message_that_did_not_see_each_other(busine
         [business.org_id, f"wamid.{message}", json.dumps(item)],
     )
 
-    assert call(db, "sweep")["late"] >= 1
+    assert db.value("select private.sweep()")["late"] >= 1
 
     assert business.message(message)["status"] == "read"
 
@@ -303,11 +303,13 @@ def test_schedule_is_registered_once_under_its_names(db):
     names = [n for (n,) in db.rows("select jobname from cron.job where jobname like 'flow-%%' order by 1")]
 
     assert names == [
+        "flow-alarms",
         "flow-billing",
         "flow-clean-up",
         "flow-duplicates",
         "flow-isolation",
         "flow-leads",
+        "flow-news",
         "flow-retention",
         "flow-sweep",
     ]

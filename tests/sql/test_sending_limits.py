@@ -200,7 +200,7 @@ def test_admin_resumes_a_number_that_has_no_end_of_its_own_and_it_is_noted(busin
     (message,) = business.send(ASHA)
     business.record(business.claim(), "error", code=131031)
     business.let_pass(60)
-    call(db, "sweep")
+    db.execute("select private.sweep()")
     assert (business.number()["status"], business.number()["paused_until"]) == ("paused", None)
     resume = "select public.resume_number(%s, %s)"
 
@@ -241,7 +241,7 @@ def test_uncertain_message_is_settled_as_the_organization_chose(business, db, me
     (message,) = business.send(ASHA) if kind == "template" else business.send(ASHA, text="Hello")
     business.record(business.claim(), "unknown")
     business.let_pass(UNSURE + 1)
-    call(db, "sweep")
+    db.execute("select private.sweep()")
 
     assert ids(business.claim()) == ([message] if again else [])
     assert business.message(message)["needs_attention"] == (not again)
@@ -258,7 +258,7 @@ def test_uncertain_text_is_not_sent_again_once_the_window_has_closed(business, d
     business.record(business.claim(), "unknown")
 
     business.let_pass(86_400)
-    call(db, "sweep")
+    db.execute("select private.sweep()")
 
     assert business.message(message)["needs_attention"]
 

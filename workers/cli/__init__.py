@@ -20,6 +20,10 @@ COMMANDS = {
     "demo": "demo",
     "doctor": "doctor",
     "migrate": "migrate",
+    "install": "install",
+    "backup": "backup",
+    "restore": "backup",
+    "tick": "tick",
     "org": "org",
     "whatsapp": "whatsapp",
     "template": "template",
@@ -44,6 +48,9 @@ COMMANDS = {
     "export": "export",
     "import-archive": "export",
     "account": "account",
+    "alarms": "alarms",
+    "trace": "trace",
+    "push": "push",
 }
 
 

@@ -19,12 +19,15 @@ def data_directory(data: Path | None = None) -> Path:
     return (data or Path(os.environ.get("FLOW_DATA") or DEFAULT_DATA)).expanduser().resolve()
 
 
-def settings_for_commands(data: Path | None = None, needs: Iterable[str] = NEEDS) -> Settings:
-    """Give the settings of the running stack, unless the environment or ./.env names a project.
+def settings_for_commands(
+    data: Path | None = None, needs: Iterable[str] = NEEDS, more: Mapping[str, str] | None = None
+) -> Settings:
+    """Give the settings of the running stack, unless the environment, ./.env or `more` names a project.
 
     What a command needs besides the project and its secret key it asks for with `Settings.require`.
     """
-    given = {key: value for key, value in (dotenv_values(".env") | dict(os.environ)).items() if value}
+    found = dotenv_values(".env") | dict(os.environ) | dict(more or {})
+    given = {key: value for key, value in found.items() if value}
     if not any(given.get(name) for name in PROJECT):
         given = _of_stack(data_directory(data)) | given
     return _load(given, needs)

@@ -55,6 +55,7 @@ def _read(http: httpx.Client, url: str, key: str) -> Answer:
         "GET",
         url,
         headers={"Accept": "application/json"},
+        extensions={"provider": "indiamart"},  # one that is played has an address of its own
         follow_redirects=False,
         timeout=httpx.Timeout(SECONDS, connect=10),
     ) as response:

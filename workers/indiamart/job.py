@@ -20,6 +20,7 @@ from workers.indiamart.answers import Answer
 from workers.indiamart.client import fetch
 from workers.indiamart.leads import to_items
 from workers.settings import Settings
+from workers.telemetry.trace import on_behalf
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -35,6 +36,7 @@ class Sync(BaseModel):
     """One call that the database has handed out."""
 
     run_id: UUID
+    org_id: str
     kind: str
     key: SecretStr
     base_url: str | None = None
@@ -93,7 +95,9 @@ def _run(database: Database, http: httpx.Client, settings: Settings, sync: Sync)
 
 
 def _call(http: httpx.Client, settings: Settings, sync: Sync) -> Answer:
-    return fetch(
+    return on_behalf(
+        sync.org_id,
+        fetch,
         http,
         sync.base_url or settings.indiamart_url,
         sync.key.get_secret_value(),

@@ -1,6 +1,6 @@
-"""The dashboard's packages from npm, bundled into one module: `python -m workers.local.dashboard_packages`.
+"""The dashboard's packages from npm, bundled into modules: `python -m workers.local.dashboard_packages`.
 
-The lock file decides which; the module lands in workers/dashboard/static/vendor/, which is not in git. A
+The lock file decides which; they land in workers/dashboard/static/vendor/, which is not in git. A
 wheel carries it along, so whoever runs Flow from one needs no Node.js for it.
 """
 
@@ -14,7 +14,7 @@ from workers.local import StackError
 from workers.local.node import environment, find
 
 FOLDER = Path(__file__).parents[1] / "dashboard"
-INPUTS = ("package.json", "package-lock.json", "vendor.mjs", "icons.mjs")
+INPUTS = ("package.json", "package-lock.json", "vendor.mjs", "icons.mjs", "vitals.mjs")
 VENDOR = FOLDER / "static" / "vendor"
 
 
@@ -40,9 +40,10 @@ def build() -> Path:
                 str(node),
                 str(_esbuild()),
                 "vendor.mjs",
+                "vitals.mjs",
                 *options,
                 "--log-level=warning",
-                f"--outfile={bundle}",
+                f"--outdir={VENDOR}",
             ],
             node,
         )

@@ -75,6 +75,8 @@ def services(
         port,
         "--state",
         str(stack.data / "sandbox.json"),
+        "--mail-port",
+        str(stack.ports["mail"]),
     ]
     made.append(Service("sandbox", command, os.environ | settings))
     made.append(_workers(stack, settings))
@@ -151,12 +153,11 @@ def _gateway(stack: Stack, settings: Mapping[str, str], node: Path, folder: Path
 
 
 def _workers(stack: Stack, settings: Mapping[str, str]) -> Service:
-    command = [sys.executable, "-m", "gunicorn", "--config", "python:workers.local.gunicorn_hooks"]
-    bind = ["--bind", f"127.0.0.1:{stack.ports['workers']}", "--worker-class", "gthread"]
-    size = ["--workers", "2", "--threads", "16", "--timeout", "120", "--graceful-timeout", "8"]
+    command = [sys.executable, "-m", "gunicorn", "--config", "python:workers.gunicorn"]
+    more = ["--bind", f"127.0.0.1:{stack.ports['workers']}", "--workers", "2", "--graceful-timeout", "8"]
     return Service(
         "workers",
-        [*command, *bind, *size, "workers.wsgi:app"],
+        [*command, *more, "workers.wsgi:app"],
         os.environ | settings,
         needs=("gateway",),
     )

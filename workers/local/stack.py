@@ -14,8 +14,14 @@ from dotenv import dotenv_values
 from pydantic import BaseModel, Field
 
 from workers.local import StackError
+from workers.push.vapid import new_private_key
+from workers.settings import PUSH_HOSTS
 
 DEFAULT_PORT = 7300
+BLOCKED_PORTS = frozenset(
+    (1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, *range(6665, 6670), 6679, 6697, 10080)
+)
+"""What no browser calls, as far as it is above 1023 (WHATWG Fetch, "port blocking")."""
 PROCESSES = ("postgres", "storage", "gateway", "scheduler", "sandbox", "workers")
 
 
@@ -56,6 +62,8 @@ class StackFile(BaseModel):
     meta_verify_token: str = Field(default_factory=_secret)
     razorpay_key_secret: str = Field(default_factory=_secret)
     razorpay_webhook_secret: str = Field(default_factory=_secret)
+    alarm_secret: str = Field(default_factory=_secret)
+    vapid_private_key: str = Field(default_factory=new_private_key)
 
 
 @dataclass(frozen=True)
@@ -86,6 +94,11 @@ class Stack:
         if not 1024 <= file.port <= 65516:
             raise StackError(f"Port {file.port} is outside 1024 to 65516.", "port_invalid")
         stack = cls(data, file)
+        if port is not None and (blocked := BLOCKED_PORTS.intersection(stack.ports.values())):
+            raise StackError(
+                f"Flow takes six ports from {file.port} on; no browser opens {min(blocked)}: choose another.",
+                "port_blocked",
+            )
         for folder in (data, stack.logs, stack.pids):
             folder.mkdir(parents=True, exist_ok=True)
         if json.loads(old) != file.model_dump():
@@ -108,7 +121,7 @@ class Stack:
     @property
     def ports(self) -> dict[str, int]:
         """Give the port of each process that listens, the workers' first."""
-        names = ("workers", "gateway", "postgres", "storage", "sandbox")
+        names = ("workers", "gateway", "postgres", "storage", "sandbox", "mail")
         return {name: self.file.port + offset for offset, name in enumerate(names)}
 
     def url(self, process: str) -> str:
@@ -133,6 +146,9 @@ class Stack:
             "FLOW_PUBLIC_URL": public,
             "FLOW_REALTIME": "false",
             "FLOW_JOB_SECRET": self.file.job_secret,
+            "FLOW_VAPID_PRIVATE_KEY": self.file.vapid_private_key,
+            "FLOW_VAPID_SUBJECT": "mailto:flow@sandbox.test",
+            "FLOW_PUSH_HOSTS": ",".join(("127.0.0.1", *PUSH_HOSTS)),
             "META_GRAPH_URL": sandbox,
             "META_SDK_URL": sandbox,
             "META_APP_ID": "100000000000001",
@@ -149,6 +165,11 @@ class Stack:
             "RAZORPAY_KEY_ID": "rzp_test_sandbox",
             "RAZORPAY_KEY_SECRET": self.file.razorpay_key_secret,
             "RAZORPAY_WEBHOOK_SECRET": self.file.razorpay_webhook_secret,
+            "FLOW_SMTP_URL": f"smtp://127.0.0.1:{self.ports['mail']}",
+            "FLOW_MAIL_FROM": "flow@sandbox.test",
+            "FLOW_ALARM_MAIL_TO": "operators@sandbox.test",
+            "FLOW_ALARM_WEBHOOK_URL": f"{sandbox}/alarms",
+            "FLOW_ALARM_WEBHOOK_SECRET": self.file.alarm_secret,
         }
         if not given.get("INDIAMART_URL"):
             made["INDIAMART_MIN_INTERVAL_SECONDS"] = "5"

@@ -10,20 +10,17 @@ import base64
 import binascii
 import hashlib
 import re
-import socket
 import ssl
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import IO, Any, Literal
+from typing import IO, Literal
 
 import httpx
 
 from workers.clients import USER_AGENT
+from workers.deadline import cut_after
 from workers.media import kinds
 from workers.settings import Settings, is_loopback
 
@@ -148,7 +145,7 @@ def fetch(
     """Stream a file into another, hold it against what is known of it. Raises NotFetchedError."""
     headers = {"Authorization": f"Bearer {token}"}
     seconds = limits.seconds(wanted.max_bytes)
-    with _cut_after(seconds) as cut:
+    with cut_after(seconds) as cut:
         try:
             with http.stream("GET", url, headers=headers, extensions={"trace": cut.watch}) as answer:
                 _check_head(answer, wanted)
@@ -232,43 +229,3 @@ def wrong_hash() -> NotFetchedError:
 
 def _too_slow() -> NotFetchedError:
     return NotFetchedError("retry", "too_slow", "The download was too slow")
-
-
-class _Cut:
-    """The socket of a request, to be cut from outside: a timeout for reading starts anew with each byte."""
-
-    def __init__(self) -> None:
-        self.is_late = False
-        self._stream: Any = None
-        self._lock = threading.Lock()
-
-    def watch(self, event: str, info: dict[str, Any]) -> None:
-        """Remember the connection, as httpcore tells of it."""
-        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
-            with self._lock:
-                self._stream = info["return_value"]
-                is_late = self.is_late
-            if is_late:
-                self.now()
-
-    def now(self) -> None:
-        """Cut."""
-        with self._lock:
-            self.is_late = True
-            stream = self._stream
-        given = stream.get_extra_info("socket") if stream else None
-        if isinstance(given, socket.socket):
-            with suppress(OSError):
-                socket.socket.shutdown(given, socket.SHUT_RDWR)
-
-
-@contextmanager
-def _cut_after(seconds: float) -> Iterator[_Cut]:
-    cut = _Cut()
-    timer = threading.Timer(seconds, cut.now)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield cut
-    finally:
-        timer.cancel()

@@ -34,6 +34,7 @@ from workers.media.download import (
 from workers.meta.graph import Graph, GraphError
 from workers.settings import Settings
 from workers.storage import Bucket, StorageRefused
+from workers.telemetry.trace import carried, on_behalf
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -124,7 +125,9 @@ class Worker:
                 if time.monotonic() < deadline:
                     claim = self._claim()
                     for item in claim.items:
-                        in_air.add(pool.submit(self._work, claim.lease, item, claim.tokens[item.account_id]))
+                        in_air.add(
+                            pool.submit(carried(self._work), claim.lease, item, claim.tokens[item.account_id])
+                        )
                     claimed += len(claim.items)
                     if claim.items:
                         is_last_look = False
@@ -159,7 +162,7 @@ class Worker:
 
     def _work(self, lease: str, item: Item, token: str) -> None:
         try:
-            self.record(lease, item, self._result(item, token))
+            self.record(lease, item, on_behalf(item.org_id, self._result, item, token))
         finally:
             _slots.release()
 

@@ -24,6 +24,7 @@ from workers.database import Database
 from workers.errors import ProviderError
 from workers.meta.graph import Graph, GraphError
 from workers.settings import Settings
+from workers.telemetry.trace import on_behalf
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -163,7 +164,7 @@ def _compare(database: Database, graph: Graph, claim: dict[str, Any]) -> list[di
             account_id=due.account_id,
             lease=claim["lease"],
             days=due.days,
-            **look(graph, due),
+            **on_behalf(due.org_id, look, graph, due),
         )
         for due in map(Due.model_validate, claim.get("accounts") or [])
     ]

@@ -16,9 +16,10 @@ import structlog
 from pydantic import BaseModel, SecretStr
 
 from workers.database import Database
-from workers.errors import FlowError, ProviderError, Unavailable
+from workers.errors import FlowError, ProviderError
 from workers.meta.graph import Graph, GraphError
 from workers.settings import Settings
+from workers.telemetry.trace import on_behalf
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -42,12 +43,7 @@ def disconnect(
     database: Database, graph: Graph, settings: Settings, org_id: str, phone_number_id: str | None = None
 ) -> dict[str, int]:
     """Halt a number, or all of an organization; then tell Meta at once, as far as it can be reached."""
-    try:
-        answer = database.rpc("disconnect_whatsapp", org_id=org_id, phone_number_id=phone_number_id)
-    except Unavailable as error:
-        if not error.is_brief:
-            raise
-        answer = database.rpc("disconnect_whatsapp", org_id=org_id, phone_number_id=phone_number_id)
+    answer = database.insist("disconnect_whatsapp", org_id=org_id, phone_number_id=phone_number_id)
     if answer.get("cleanups"):
         try:
             clean_up(database, graph, settings, org_id)
@@ -76,7 +72,7 @@ def clean_up(
                 org_id=cleanup.org_id,
                 cleanup_id=cleanup.cleanup_id,
                 lease=claim["lease"],
-                results=_results(graph, cleanup),
+                results=on_behalf(cleanup.org_id, _results, graph, cleanup),
             )
             status = str(recorded.get("status"))
             counts[status] = counts.get(status, 0) + 1

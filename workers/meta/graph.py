@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import IO, Any, Literal
 from urllib.parse import quote
@@ -16,9 +13,9 @@ import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from workers.errors import ProviderError
+from workers.retry_after import retry_after
 from workers.settings import Settings
 
-_LONGEST_WAIT = 86_400
 _MOST_PAGES = 100
 _TEXT = 1_000
 _UPLOAD_TIMEOUT = httpx.Timeout(60, connect=5)  # for one step of it, not for the whole
@@ -100,6 +97,9 @@ class _Accepted(BaseModel, extra="ignore"):
     messages: list[_Sent]
 
 
+_META = {"provider": "meta"}
+
+
 class Graph:
     """Calls Meta at the address and version of the settings."""
 
@@ -157,6 +157,7 @@ class Graph:
                 f"{self._base}/{quote(url, safe=':=')}" + (f"?{query}" if query else ""),
                 content=content,
                 headers={"Authorization": f"OAuth {token}", "file_offset": "0"},
+                extensions=_META,
             )
         except httpx.HTTPError as error:
             raise ProviderError(
@@ -164,7 +165,7 @@ class Graph:
             ) from error
         answer = _json(response)
         if problem := Problem.of(answer):
-            raise GraphError(problem, response.status_code, _retry_after(response))
+            raise GraphError(problem, response.status_code, retry_after(response))
         handle = answer.get("h") if isinstance(answer, dict) else None
         if not isinstance(handle, str) or not handle:
             raise ProviderError("Meta gave no handle. Try again later.", detail="meta_unreadable")
@@ -209,7 +210,13 @@ class Graph:
             return Outcome("error", code=190, title="The access token is unreadable")
         url = f"{self._base}/{quote(phone_number_id, safe='')}/messages"
         try:
-            response = self._http.post(url, json=payload, headers=_bearer(token))
+            response = self._http.post(
+                url,
+                json=payload,
+                headers=_bearer(token),
+                # For the log of calls: by it the trace of a message finds the call.
+                extensions={**_META, "idempotency_key": payload.get("biz_opaque_callback_data")},
+            )
         except _NOT_SENT as error:
             return Outcome("not_sent", title=type(error).__name__)
         except httpx.HTTPError as error:
@@ -234,14 +241,14 @@ class Graph:
         self, method: str, path: str, *, parse_float: Callable[[str], Any] | None = None, **given: Any
     ) -> dict[str, Any]:
         try:
-            response = self._http.request(method, f"{self._base}/{path}", **given)
+            response = self._http.request(method, f"{self._base}/{path}", extensions=_META, **given)
         except httpx.HTTPError as error:
             raise ProviderError(
                 "Meta could not be reached. Try again later.", detail="meta_unreachable"
             ) from error
         answer = _json(response, parse_float)
         if problem := Problem.of(answer):
-            raise GraphError(problem, response.status_code, _retry_after(response))
+            raise GraphError(problem, response.status_code, retry_after(response))
         if not response.is_success or not isinstance(answer, dict):
             raise ProviderError(
                 f"Meta answered something unreadable (HTTP {response.status_code}). Try again later.",
@@ -253,9 +260,7 @@ class Graph:
 def _outcome(response: httpx.Response) -> Outcome:
     status, answer = response.status_code, _json(response)
     if problem := Problem.of(answer):
-        return Outcome(
-            "error", http_status=status, retry_after=_retry_after(response), **problem.model_dump()
-        )
+        return Outcome("error", http_status=status, retry_after=retry_after(response), **problem.model_dump())
     if response.is_success:
         try:
             wamid = _Accepted.model_validate(answer).messages[0].id
@@ -264,7 +269,7 @@ def _outcome(response: httpx.Response) -> Outcome:
         return Outcome("accepted", wamid=wamid, http_status=status)
     if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return Outcome(
-            "error", http_status=status, retry_after=_retry_after(response), title="No error object"
+            "error", http_status=status, retry_after=retry_after(response), title="No error object"
         )
     return Outcome("unknown", http_status=status, title="No error object")
 
@@ -283,22 +288,6 @@ def _bearer(token: str) -> dict[str, str]:
 
 def _is_header(token: str) -> bool:
     return bool(token) and all("!" <= letter <= "~" for letter in token)
-
-
-def _retry_after(response: httpx.Response) -> int | None:
-    """Give the seconds to wait that the answer asks for."""
-    value = response.headers.get("Retry-After", "").strip()
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            instant = parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        seconds = (instant.replace(tzinfo=instant.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-    return min(max(0, math.ceil(seconds)), _LONGEST_WAIT) if math.isfinite(seconds) else None
 
 
 def _whole(value: object) -> int | None:

@@ -18,6 +18,7 @@ from workers.errors import ProviderError
 from workers.meta.described import ACCOUNT_FIELDS, NUMBER_FIELDS, TIME_ZONES, speed
 from workers.meta.graph import Graph, GraphError
 from workers.settings import Settings
+from workers.telemetry.trace import on_behalf
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -60,7 +61,7 @@ def check(
                 org_id=account.org_id,
                 account_id=account.account_id,
                 lease=claim["lease"],
-                report=look(graph, settings, account),
+                report=on_behalf(account.org_id, look, graph, settings, account),
             )
             checked += 1
             reconnect += bool(recorded.get("reconnect"))

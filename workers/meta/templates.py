@@ -20,6 +20,7 @@ from workers.database import Database
 from workers.errors import FlowError, ProviderError, Refused, Unavailable
 from workers.meta.graph import Graph, GraphError
 from workers.settings import Settings
+from workers.telemetry.trace import on_behalf
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -79,7 +80,9 @@ def run(database: Database, http: httpx.Client, settings: Settings) -> dict[str,
         for account in accounts:
             counts["accounts"] += 1
             try:
-                counts["templates"] += _read(database, graph, account["org_id"], account)
+                counts["templates"] += on_behalf(
+                    account["org_id"], _read, database, graph, account["org_id"], account
+                )
             except (Refused, Unavailable) as error:
                 counts["failed"] += 1
                 log.warning("templates were not read", account_id=account["account_id"], detail=error.detail)

@@ -7,7 +7,7 @@ answer makes Meta send the same again for days, so it is given only when the byt
 from __future__ import annotations
 
 import base64
-import time
+import re
 
 import structlog
 from flask import Blueprint, Response, request
@@ -17,13 +17,16 @@ from workers.database import Database
 from workers.errors import FlowError, Refused, Unavailable
 from workers.meta.signature import is_signed, is_verify_token
 from workers.runtime import current
+from workers.telemetry.calls import note_webhook
 
 bp = Blueprint("meta", __name__)
 log = structlog.stdlib.get_logger(__name__)
 
 BODY_LIMIT = 4_194_304
-_PAUSES = (0.05, 0.25)
-"""Seconds before the second and the third try to store an event."""
+_HEAD = 4096
+"""Bytes in which a delivery's first field and instant are looked for, for telemetry."""
+_FIELD = re.compile(rb'"field"\s*:\s*"([a-z_]{1,64})"')
+_TIMESTAMP = re.compile(rb'"timestamp"\s*:\s*"?([0-9]{10})\b')
 
 
 @bp.get("/webhooks/meta")
@@ -48,22 +51,20 @@ def receive_event() -> Response:
     if not is_signed(body, request.headers.get("X-Hub-Signature-256"), runtime.settings.app_secrets):
         raise Refused(401, "X-Hub-Signature-256 does not sign this body.", "signature_wrong")
     _store(runtime.database, base64.b64encode(body).decode("ascii"))
+    kind, sent_at = _FIELD.search(body, 0, _HEAD), _TIMESTAMP.search(body, 0, _HEAD)
+    note_webhook(
+        runtime.telemetry, "meta", kind[1].decode() if kind else None, float(sent_at[1]) if sent_at else None
+    )
     return Response("EVENT_RECEIVED", content_type="text/plain; charset=utf-8")
 
 
 def _store(database: Database, body: str) -> None:
-    """Hand the event to SQL; after a deadlock or a dropped connection at once again, at most twice."""
-    for pause in (*_PAUSES, None):
-        try:
-            counts = database.rpc("ingest_meta", body=body)
-        except Unavailable as error:
-            if not error.is_brief or pause is None:
-                raise
-            time.sleep(pause)
-        except FlowError as error:
-            log.error("event not stored", detail=error.detail, error=error.message)  # noqa: TRY400
-            raise Unavailable("The event could not be stored. Send it again.", detail="not_stored") from error
-        else:
-            if counts.get("dead") or counts.get("unrouted"):
-                log.warning("event has leftovers", **{k: v for k, v in counts.items() if isinstance(v, int)})
-            return
+    try:
+        counts = database.insist("ingest_meta", body=body)
+    except Unavailable:
+        raise
+    except FlowError as error:
+        log.error("event not stored", detail=error.detail, error=error.message)  # noqa: TRY400
+        raise Unavailable("The event could not be stored. Send it again.", detail="not_stored") from error
+    if counts.get("dead") or counts.get("unrouted"):
+        log.warning("event has leftovers", **{k: v for k, v in counts.items() if isinstance(v, int)})

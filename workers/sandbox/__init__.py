@@ -78,6 +78,13 @@ with its default, `client.py` a Python client:
       html_502, dropped (not done), lost_answer (done; both close the connection after `ms`). Kinds of
       webhooks (key: the event): duplicate (copies), delay (ms), shuffle (up to ms), forge (as well), drop
 
+    POST /alarms               (at the sandbox's address) an alarm as FLOW_ALARM_WEBHOOK_URL gets it, signed
+    GET  /inbox                {alarms: as they came, mails: [{at, to, from, subject, reply_to, id, text}]}
+
+    POST /receiver/{name}      {secrets?: [whsec_…], faults?: [a status, slow, drip, long]}: a program of a
+      business at /receiver/{name}; it checks signatures with the secrets; its next answers are the faults
+    GET  /receiver/{name}      {events: [{id, at, verified: how many secrets fit, is_known, body}]}
+
 A fault without count and probability happens once. Webhooks are tried again until they get 200, first after
 0.2 seconds, at most every 10.
 """

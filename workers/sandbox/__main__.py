@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from workers.sandbox.app import Config, NotLoopbackError, create_sandbox, require_loopback
+from workers.sandbox.inbox import MailServer
 from workers.sandbox.server import LoopbackServer
 from workers.settings import is_loopback
 
@@ -40,6 +41,8 @@ DEFAULT_FLOW_INTERVAL = 360.0
     show_default=False,
 )
 @click.option("--razorpay-webhook-url", envvar="SANDBOX_RAZORPAY_WEBHOOK_URL", help="…/webhooks/razorpay.")
+@click.option("--alarm-secret", envvar="FLOW_ALARM_WEBHOOK_SECRET", hidden=True)
+@click.option("--mail-port", type=int, help="Where mail is taken on 127.0.0.1; without it, none is.")
 @click.option("--supabase-url", envvar="SUPABASE_URL", hidden=True)
 def main(
     port: int,
@@ -55,6 +58,8 @@ def main(
     razorpay_key_secret: str,
     razorpay_webhook_secret: str,
     razorpay_webhook_url: str | None,
+    alarm_secret: str | None,
+    mail_port: int | None,
     supabase_url: str | None,
 ) -> None:
     """Serves until it is told to end."""
@@ -74,6 +79,7 @@ def main(
         razorpay_key_secret,
         razorpay_webhook_secret,
         razorpay_webhook_url or None,
+        alarm_secret,
     )
     try:
         require_loopback("SUPABASE_URL", supabase_url)
@@ -82,6 +88,8 @@ def main(
         click.echo(f"{exc} It was not started.", err=True)
         sys.exit(1)
     server = LoopbackServer(app, port)
+    if mail_port:
+        MailServer(app.extensions["inbox"], mail_port).start()
 
     def end(_number: int, _frame: object) -> None:
         raise SystemExit(0)

@@ -32,6 +32,7 @@ class Config:
     razorpay_key_secret: str = "sandbox-razorpay-secret"  # noqa: S105 (of nobody)
     razorpay_webhook_secret: str = "sandbox-razorpay-webhooks"  # noqa: S105 (of nobody)
     razorpay_webhook_url: str | None = None
+    alarm_secret: str | None = None
 
 
 @dataclass
@@ -72,15 +73,18 @@ def create_sandbox(config: Config) -> Flask:
         control_health,
         control_meta,
         google,
+        inbox,
         indiamart,
         management,
         media,
         meta,
         phone_app,
+        push,
         razorpay,
         razorpay_control,
         razorpay_mandates,
         razorpay_pages,
+        receiver,
         signup_window,
         template_calls,
         tokens,
@@ -107,6 +111,7 @@ def create_sandbox(config: Config) -> Flask:
     )
     app = Flask(__name__, static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.extensions["inbox"] = inbox.Inbox(config.alarm_secret)
     app.extensions["sandbox"] = Sandbox(config, state, pulls, webhooks, account, faults)
     for blueprint in (
         control.bp,
@@ -114,16 +119,19 @@ def create_sandbox(config: Config) -> Flask:
         control_health.bp,
         control_meta.bp,
         google.bp,
+        inbox.bp,
         indiamart.bp,
         management.bp,
         media.bp,
         media.control,
         meta.bp,
         phone_app.bp,
+        push.bp,
         razorpay.bp,
         razorpay_control.bp,
         razorpay_mandates.bp,
         razorpay_pages.bp,
+        receiver.bp,
         signup_window.bp,
         template_calls.bp,
         tokens.bp,

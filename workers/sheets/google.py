@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from workers.errors import ProviderError, Refused
+from workers.retry_after import retry_after
 from workers.settings import Settings
 
 SCOPES: Final = (
@@ -34,6 +35,7 @@ _LINK: Final = re.compile(
 _GID: Final = re.compile(r"[#?&]gid=(\d{1,15})(?:&|#|$)")
 _TOO_OFTEN: Final = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED"})
 _TIMEOUT: Final = httpx.Timeout(30, connect=5)
+_GOOGLE: Final = {"provider": "google"}
 Given = TypeVar("Given", bound=BaseModel)
 _tokens: dict[str, tuple[str, float]] = {}
 _lock = threading.Lock()
@@ -185,7 +187,11 @@ class Google:
     def _get(self, url: str, model: type[Given], **query: str) -> Given:
         try:
             answer = self._http.get(
-                url, params=query, headers={"Authorization": f"Bearer {self._token()}"}, timeout=_TIMEOUT
+                url,
+                params=query,
+                headers={"Authorization": f"Bearer {self._token()}"},
+                timeout=_TIMEOUT,
+                extensions=_GOOGLE,
             )
         except httpx.HTTPError as error:
             raise Failed("Google could not be reached.") from error
@@ -216,7 +222,7 @@ class Google:
             raise Failed("GOOGLE_SERVICE_ACCOUNT_KEY is not a private key.") from None
         form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}
         try:
-            answer = self._http.post(url, data=form, timeout=_TIMEOUT)
+            answer = self._http.post(url, data=form, timeout=_TIMEOUT, extensions=_GOOGLE)
             answer.raise_for_status()
             given = answer.json()
             return str(given["access_token"]), int(given.get("expires_in", 3600))
@@ -234,8 +240,7 @@ def _check(answer: httpx.Response) -> None:
         reasons = set()
     status = answer.status_code
     if status == httpx.codes.TOO_MANY_REQUESTS or reasons & _TOO_OFTEN:
-        wait = answer.headers.get("Retry-After", "")
-        raise TooOften(int(wait) if wait.isdecimal() else None)
+        raise TooOften(retry_after(answer))
     if status in (httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND):
         raise AccessLost("Flow may not read this sheet any more, or it is gone: share it again.")
     raise Failed(f"Google answered with status {status}.", status)

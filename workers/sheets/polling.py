@@ -20,6 +20,7 @@ from workers.settings import Settings
 from workers.sheets.files import MOST_BYTES, MOST_ROWS
 from workers.sheets.google import AccessLost, Failed, Google, TooOften
 from workers.storage import Bucket, StorageRefused
+from workers.telemetry.trace import on_behalf
 
 BUCKET: Final = "imports"
 LEASE_SECONDS: Final = 180
@@ -79,7 +80,7 @@ class Poller:
         """Do one run, and tell the database how it ended."""
         structlog.contextvars.bind_contextvars(run_id=sheet.run_id)
         try:
-            outcome, details = self._outcome(sheet)
+            outcome, details = on_behalf(sheet.org_id, self._outcome, sheet)
             return self._tell(sheet, "finish_sheet_run", outcome=outcome, details=details)
         except Refused as error:
             if error.detail != "lease_lost":
