@@ -19,9 +19,11 @@ export function useWindow(count, height, { onEnd, memory } = {}) {
   useLayoutEffect(() => {
     if (!box.current) return undefined
     box.current.scrollTop = memory?.top ?? 0
+    let isHidden = !box.current.clientHeight
     const observer = new ResizeObserver(() => {
-      const { clientHeight, scrollTop } = box.current ?? {}
-      if (memory && clientHeight && Math.abs(scrollTop - memory.top) > height) box.current.scrollTop = memory.top
+      const wasHidden = isHidden
+      isHidden = !box.current?.clientHeight
+      if (memory && wasHidden && !isHidden) box.current.scrollTop = memory.top // what is not laid out keeps no place
       look()
     })
     observer.observe(box.current)

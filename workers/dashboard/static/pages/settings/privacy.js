@@ -21,7 +21,8 @@ function Deletion() {
   const [isNow, setNow] = useState(false)
   const remove = async () => {
     const { name } = org.value
-    const counted = KINDS.map((kind) => t(kind, { n: size.data?.[kind] ?? 0 })).join(", ")
+    const counts = await rpc("organization_size") // as it is now: the page may have stood open, or not have come yet
+    const counted = KINDS.map((kind) => t(kind, { n: counts[kind] })).join(", ")
     if (!(await confirm({ title: t("delete"), text: t(isNow ? "sureNow" : "sure", { size: counted }), action: t("delete"), isDanger: true, typed: name }))) return
     let deletion
     try {
