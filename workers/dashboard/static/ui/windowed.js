@@ -5,7 +5,7 @@ import { useWindow } from "./window.js"
 /** items, keyOf(item), render(item, index): what stands in each <li>, with one link or button; height: of a row in pixels.
  *  onEnd, memory: as in window.js. */
 export function Windowed({ items, keyOf, render, height, onEnd, memory, label, children }) {
-  const { box, onScroll, from, to, above, below, reveal } = useWindow(items.length, height, { onEnd, memory })
+  const { box, onScroll, from, to, above, below, reveal } = useWindow(items, height, { keyOf, onEnd, memory })
   const wanted = useRef(null)
   const [, again] = useState(0)
 

@@ -10,6 +10,7 @@ import { straight } from "./rich.js"
 import { t } from "./words.js"
 
 const PAGE = 50
+const MOST = 200 // cards in one answer
 export const VIEWS = ["all", "mine", "unassigned", "unread", "attention", "resolved"]
 export const UUID = /^[0-9a-f-]{36}$/i
 
@@ -55,28 +56,41 @@ const isBefore = (one, other) =>
   one.last_message_at > other.last_message_at || (one.last_message_at === other.last_message_at && one.id > other.id)
 
 let turn = 0
-async function page(after, size, isNews = false) {
+let meanwhile = null // ids of cards that changed while the list is read, which may have been read before
+
+/** Reads the cards that follow one, or as many from the top in place of what the list shows. */
+async function read(after, count, isNews = false) {
   const mine = ++turn
   const asked = list.value
+  const changed = meanwhile = new Set()
   list.value = { ...asked, isLoading: true, problem: null }
   try {
-    const found = await rpc("inbox", { ...argumentsOf(asked), page_size: size, ...(after && { before_at: after.last_message_at, before_id: after.id }) })
-    if (mine !== turn) return
+    const found = []
+    while (found.length < count) {
+      const last = found.at(-1) ?? after
+      const size = Math.min(MOST, count - found.length)
+      const part = await rpc("inbox", { ...argumentsOf(asked), page_size: size, ...(last && { before_at: last.last_message_at, before_id: last.id }) })
+      if (mine !== turn) return
+      found.push(...part)
+      if (part.length < size) break
+    }
     const before = cards.value
     cards.value = { ...before, ...Object.fromEntries(found.map((card) => [card.id, card])) }
-    const kept = after ? list.value.ids : []
-    const have = new Set(kept)
-    list.value = { ...list.value, ids: [...kept, ...found.map(({ id }) => id).filter((id) => !have.has(id))], isDone: found.length < size, isLoading: false }
+    list.value = { ...list.value, ids: [...new Set([...(after ? list.value.ids : []), ...found.map(({ id }) => id)])], isDone: found.length < count, isLoading: false }
     if (isNews) for (const card of found) for (const follow of followers) follow(card, before[card.id])
+    meanwhile = null
+    if (changed.size) fetchCards([...changed]).catch(() => {}) // the next change asks for them again
   } catch (error) {
-    if (mine === turn) list.value = { ...list.value, isLoading: false, problem: asProblem(error) }
+    if (mine !== turn) return
+    meanwhile = null
+    list.value = { ...list.value, isLoading: false, problem: asProblem(error) }
   }
 }
 
 function show({ view, label }) {
   memory.top = 0
   list.value = { view, label, ids: [], isDone: false, isLoading: true, problem: null }
-  return page(null, PAGE)
+  return read(null, PAGE)
 }
 
 /** Goes to another part of the inbox; the same one again is read anew. */
@@ -88,10 +102,11 @@ export function choose(view, label = null) {
 /** Reads the next page, when the end is near. */
 export function more() {
   const { isDone, isLoading, problem, ids } = list.value
-  if (!isDone && !isLoading && !problem && ids.length) page(cards.value[ids.at(-1)], 2 * PAGE)
+  if (!isDone && !isLoading && !problem && ids.length) read(cards.value[ids.at(-1)], 2 * PAGE)
 }
 
-export const again = () => page(null, Math.min(200, Math.max(PAGE, list.value.ids.length)), true)
+/** Reads again what is loaded: who has scrolled far down stays there. */
+export const again = () => read(null, Math.max(PAGE, list.value.ids.length), true)
 
 /** Changes a card before the server has said so; gives a function that takes it back. */
 export function patch(id, change) {
@@ -103,6 +118,7 @@ export function patch(id, change) {
 
 /** Puts a card where it belongs now. */
 export function place(card) {
+  meanwhile?.add(card.id)
   cards.value = { ...cards.value, [card.id]: card }
   const { ids: all, isDone } = list.value
   const ids = all.filter((id) => id !== card.id)
@@ -115,10 +131,19 @@ export function place(card) {
   if (ids.length !== all.length || ids.some((id, at) => id !== all[at])) list.value = { ...list.value, ids }
 }
 
-/** Reads cards by id, whether or not they are in the list. */
+function drop(gone) {
+  if (!gone.size) return
+  for (const id of gone) meanwhile?.add(id)
+  list.value = { ...list.value, ids: list.value.ids.filter((id) => !gone.has(id)) }
+}
+
+/** Reads cards by id, whether or not they are in the list; those that are no more leave it. */
 export async function fetchCards(ids) {
-  for (let at = 0; at < ids.length; at += 200) {
-    const found = await rpc("cards", { ids: ids.slice(at, at + 200) })
+  for (let at = 0; at < ids.length; at += MOST) {
+    const asked = ids.slice(at, at + MOST)
+    const found = await rpc("cards", { ids: asked })
+    const known = new Set(found.map(({ id }) => id))
+    drop(new Set(asked.filter((id) => !known.has(id))))
     for (const card of found) {
       const before = cards.value[card.id]
       place(card)
@@ -148,7 +173,7 @@ effect(() => {
 onChanges(({ changes, reset }) => {
   if (reset) return void again()
   const gone = new Set(changes.filter(({ kinds }) => kinds.includes("gone")).map((change) => change.conversation_id))
-  if (gone.size) list.value = { ...list.value, ids: list.value.ids.filter((id) => !gone.has(id)) }
+  drop(gone)
   const ids = changes.map((change) => change.conversation_id).filter((id) => id && !gone.has(id))
   if (ids.length) fetchCards(ids).catch(() => again())
 })

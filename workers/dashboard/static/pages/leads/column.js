@@ -23,7 +23,7 @@ export function Column({ column, reference, stages, filter, isOver, onMove, onDr
     }
   }
   const { leads } = column
-  const { box, onScroll, from, to, above, below, reveal } = useWindow(leads.length, HEIGHT, { onEnd: more, memory })
+  const { box, onScroll, from, to, above, below, reveal } = useWindow(leads, HEIGHT, { onEnd: more, memory })
   const wanted = useRef(null)
   useEffect(() => {
     const focus = ({ detail: { stage, index } }) => {

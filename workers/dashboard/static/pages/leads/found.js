@@ -31,7 +31,7 @@ export function Found({ text, reference }) {
     return { items: leads, next: leads.length === PAGE && last.match === "words" ? { before_at: last.received_at, before_id: last.lead_id } : null }
   }, (lead) => lead.lead_id)
   useLeadChanges(list.again)
-  const { box, onScroll, from, to, above, below } = useWindow(list.items.length, HEIGHT, { onEnd: list.more })
+  const { box, onScroll, from, to, above, below } = useWindow(list.items, HEIGHT, { keyOf: (lead) => lead.lead_id, onEnd: list.more })
   const isAlike = list.items[0]?.match === "similar"
   return html`<div class="found" ref=${box} onScroll=${onScroll} aria-busy=${list.isLoading}>
     ${isAlike && html`<p class="small soft note">${t("alike", { text: query })}</p>`}

@@ -68,7 +68,7 @@ function Header({ column, sort }) {
 
 function Rows({ items, more, sort, isSorting, reference, total, memory }) {
   const height = isWide.value ? 48 : 96
-  const { box, onScroll, from, to, above, below } = useWindow(items.length, height, { onEnd: more, memory })
+  const { box, onScroll, from, to, above, below } = useWindow(items, height, { onEnd: more, memory })
   const shownSort = useRef(sort)
   useLayoutEffect(() => {
     if (shownSort.current === sort) return
