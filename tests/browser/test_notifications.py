@@ -162,3 +162,30 @@ def test_a_choice_stays_though_an_answer_from_before_it_comes_late(desk, window)
 
     expect(quiet).to_be_checked()
     assert later, "what was read before the choice is read again"
+
+
+def test_a_refused_choice_takes_back_nothing_that_was_chosen_after_it(desk, window):
+    opened = window(desk.owner, at="/settings/notifications")
+    opened.expect_fault("status of 400")
+    page = opened.page
+    urgent, quiet = (
+        page.get_by_label("A number that does not work may disturb"),
+        page.get_by_label("Keep quiet hours"),
+    )
+    expect(urgent).to_be_visible()
+    was, other = urgent.is_checked(), quiet.is_checked()
+    held: list[Route] = []
+    page.route(
+        "**/rpc/save_notification_settings",
+        lambda route: route.continue_() if held else held.append(route),
+    )
+
+    urgent.set_checked(not was)
+    with page.expect_response("**/rpc/save_notification_settings"):
+        quiet.set_checked(not other)
+    held[0].fulfill(status=400, json={"code": "PT400", "message": "Not now."})
+
+    expect(urgent).to_be_checked(checked=was)
+    expect(quiet).to_be_checked(checked=not other)
+    quiet.set_checked(other)
+    expect(quiet).to_be_checked(checked=other)

@@ -47,14 +47,19 @@ export function refresh(prefix) {
   }
 }
 
-/** Changes what is known without asking: for what the server will hardly refuse. Gives a function that takes it back. */
+/** Changes what is known without asking: for what the server will hardly refuse. Gives a function that takes it back, by
+ *  reading it again when it has changed since. */
 export function adjust(key, change) {
   const found = known.get(key)
   if (found?.state.value.data === undefined) return () => {}
   const before = found.state.value
   found.changes++
-  found.state.value = { ...before, data: change(before.data) }
-  return () => { found.state.value = before }
+  const after = { ...before, data: change(before.data) }
+  found.state.value = after
+  return () => {
+    if (found.state.value === after) found.state.value = before
+    else load(found)
+  }
 }
 
 export const forget = () => known.clear()

@@ -113,7 +113,10 @@ export function patch(id, change) {
   const before = cards.value[id]
   if (!before) return () => {}
   place({ ...before, ...change })
-  return () => place(before)
+  return () => {
+    place(before)
+    fetchCards([id]).catch(() => {}) // it may have changed since
+  }
 }
 
 /** Puts a card where it belongs now. */
