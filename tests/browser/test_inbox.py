@@ -235,6 +235,27 @@ def test_a_message_that_failed_says_why_and_can_be_sent_again(place: Shop, windo
     expect(page.get_by_text("did not tell whether this message was sent")).to_have_count(0)
 
 
+def test_what_a_person_sends_goes_out_in_the_trace_of_their_page(place: Shop, window: Open) -> None:
+    conversation = thread(place, hear(place, "Is it in stock?"))
+    page = window(place.owner, at=f"/inbox/{conversation}").page
+    expect(bubble(page, "Is it in stock?")).to_be_visible()
+    place.db.execute("update private.wakeups set asked_at = '-infinity' where job = 'dispatch'")
+
+    write(page, "It is")
+    with page.expect_request("**/rpc/send_message") as asked:
+        page.keyboard.press("Enter")
+
+    trace = asked.value.headers["traceparent"].split("-")[1]
+    eventually(
+        lambda: place.db.value(
+            "select exists (select from private.job_runs where job = 'dispatch' and trace_id = %s)"
+            " and exists (select from private.api_calls where provider = 'meta' and trace_id = %s)",
+            trace,
+            trace,
+        )
+    )
+
+
 def test_hostile_words_run_nothing_and_break_nothing(place: Shop, window: Open) -> None:
     customer = hear(place, HOSTILE + "x" * (4096 - len(HOSTILE)))
     conversation = thread(place, customer)
@@ -377,7 +398,10 @@ def test_older_pages_come_in_without_moving_what_is_read_and_a_found_message_is_
     expect(bubble(page, "The newest one")).to_be_in_viewport()
     page.get_by_label("Search people and messages").fill("zebracrossing")
     page.get_by_role("link", name=re.compile("zebracrossing")).click()
-    expect(page.locator(".bubble-row.marked")).to_contain_text("Sentence 7 ")
+    # Marked for less than two seconds: looked for with each frame.
+    page.wait_for_function(
+        "() => document.querySelector('.bubble-row.marked')?.innerText.includes('Sentence 7 ')"
+    )
     page.get_by_role("button", name="To the newest message").click()
     expect(bubble(page, "The newest one")).to_be_in_viewport()
 
@@ -420,6 +444,41 @@ def test_an_older_page_that_is_under_way_while_the_newest_is_read_again_is_not_l
     expect(page.locator(".bubble-row").get_by_text("New 25", exact=True)).to_be_attached()
     page.wait_for_timeout(500)
     assert page.locator(".bubble-row", has_text=re.compile("^Old 1\\d")).count() > 0
+
+
+def test_a_message_that_was_looked_for_is_shown_though_much_comes_in_meanwhile(
+    place: Shop, window: Open
+) -> None:
+    conversation = thread(place, hear(place, "The newest one"))
+    many = """insert into public.messages
+                (org_id, conversation_id, contact_id, direction, kind, body, text, status, origin, at)
+              select org_id, id, contact_id, 'inbound', 'text', '{}', %s || n, 'received', 'customer',
+                     now() - make_interval(hours => %s, mins => 100 - n)
+                from public.conversations, generate_series(1, %s) n where id = %s"""
+    place.db.execute(many, ["Long ago ", 2, 90, conversation])
+    found = place.db.value(
+        "select id from public.messages where conversation_id = %s and text = 'Long ago 7'", conversation
+    )
+    opened = window(place.owner, at=f"/inbox/{conversation}")
+    page = opened.page
+    expect(bubble(page, "The newest one")).to_be_visible()
+    held: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        if held or not json.loads(route.request.post_data or "{}").get("around"):
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route("**/rpc/conversation_messages", hold_the_first)
+    opened.walk(f"/inbox/{conversation}?m={found}")
+    eventually(lambda: page.wait_for_timeout(50) or held)
+
+    with page.expect_response("**/rpc/conversation_messages"):
+        place.db.execute(many, ["Just now ", 0, 40, conversation])
+    held[0].continue_()
+
+    expect(page.locator(".bubble-row").get_by_text("Long ago 7", exact=True)).to_be_in_viewport()
 
 
 def test_a_picture_is_attached_sent_and_looked_at(place: Shop, window: Open) -> None:

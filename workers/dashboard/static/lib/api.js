@@ -10,17 +10,17 @@ const UNDONE = new Set(["40001", "40P01", "55P03"])
 const PAUSES = [50, 250]
 
 /** Calls a function of the database for the organization. */
-export const rpc = (name, args = {}) =>
-  answer(() => supabase.rpc(name, org.value ? { org_id: org.value.id, ...args } : args).abortSignal(AbortSignal.timeout(PATIENCE)))
+export const rpc = (name, args = {}) => answer(() => supabase.rpc(name, org.value ? { org_id: org.value.id, ...args } : args))
 
 /** Calls a function that is for no organization. */
-export const rpcAlone = (name, args = {}) => answer(() => supabase.rpc(name, args).abortSignal(AbortSignal.timeout(PATIENCE)))
+export const rpcAlone = (name, args = {}) => answer(() => supabase.rpc(name, args))
 
 /** Reads rows of the organization: `rows("tags", (query) => query.select("id, name").order("name"))`. */
 export const rows = (table, ask) => answer(() => ask(supabase.from(table)).eq("org_id", org.value.id))
 
 async function answer(ask, isRenewed = false, tries = 0) {
-  const { data, error, status } = await ask()
+  // In the trace of the page, and with it the job that the database wakes for what was asked.
+  const { data, error, status } = await ask().setHeader("traceparent", traceparent()).abortSignal(AbortSignal.timeout(PATIENCE))
   if (!error) return data
   if (UNDONE.has(error.code) && tries < PAUSES.length) {
     await new Promise((resume) => setTimeout(resume, PAUSES[tries]))

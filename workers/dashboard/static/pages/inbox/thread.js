@@ -28,6 +28,7 @@ class Thread {
     this.state = signal({ messages: null, notes: [], events: [], consents: [], files: {}, readers: [], hasOlder: false, hasNewer: false, isLoading: false, problem: null })
     this.org = org.value.id
     this.isStale = true
+    this.around = null // the message around which it is read, while that is not joined to the newest
   }
 
   set(change) { this.state.value = { ...this.state.value, ...change } }
@@ -35,6 +36,7 @@ class Thread {
   /** Reads the newest page, or the one around a message. What is known already stays on the screen. */
   async load(around = null) {
     const mine = (this.turn = (this.turn ?? 0) + 1)
+    this.around = around
     await this.extending // its page would not be in what is put together here
     this.set({ isLoading: true, problem: null })
     try {
@@ -81,6 +83,7 @@ class Thread {
       const last = messages.at(-1)
       const found = await rpc("conversation_messages", { conversation_id: this.id, page_size: PAGE, after_at: last.at, after_id: last.id })
       this.merge(found)
+      if (found.length < PAGE) this.around = null
       this.set({ hasNewer: found.length === PAGE })
     })
   }
@@ -124,7 +127,7 @@ class Thread {
 
   async changed({ kinds, message_ids: ids }) {
     if (this.state.value.messages === null) return
-    if (kinds.some((kind) => kind === "added" || kind === "changed")) await (ids ? this.fetch(ids) : this.state.value.hasNewer ? null : this.load())
+    if (kinds.some((kind) => kind === "added" || kind === "changed")) await (ids ? this.fetch(ids) : this.load(this.around))
     if (kinds.some((kind) => kind === "note" || kind === "event")) {
       const { hasOlder, messages } = this.state.value
       this.set(await this.beside(hasOlder ? messages[0].at : null, null))
@@ -148,7 +151,7 @@ onChanges(({ changes, reset }) => {
     const change = changes.find((each) => each.conversation_id === id)
     if (!reset && !change) continue
     if (id !== newest) thread.isStale = true
-    else if (reset) thread.load()
+    else if (reset) thread.load(thread.around)
     else thread.changed(change).catch(() => { thread.isStale = true })
   }
 })
