@@ -64,7 +64,7 @@ export function Stream({ thread, name, dividerId, target, isOpen, onReply, onBot
     if (!found) return false
     found.scrollIntoView({ block: "center" })
     setMarked(id)
-    setTimeout(() => setMarked(null), 1800)
+    setTimeout(() => setMarked((now) => (now === id ? null : now)), 1800)
     return true
   }
   const isReady = state.messages !== null
