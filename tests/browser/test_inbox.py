@@ -57,6 +57,18 @@ def thread(place: Shop, sender: str) -> UUID:
     return found
 
 
+def hear_many(place: Shop, conversation: UUID, words: str, *, hours: int, count: int) -> None:
+    """Store messages of a customer all at once, so long ago: "<words>1" is the oldest."""
+    place.db.execute(
+        """insert into public.messages
+             (org_id, conversation_id, contact_id, direction, kind, body, text, status, origin, at)
+           select org_id, id, contact_id, 'inbound', 'text', '{}', %s || n, 'received', 'customer',
+                  now() - make_interval(hours => %s, mins => 100 - n)
+             from public.conversations, generate_series(1, %s) n where id = %s""",
+        [words, hours, count, conversation],
+    )
+
+
 def bubble(page: Page, text: str) -> Locator:
     return page.locator(".bubble-row", has_text=text).last
 
@@ -411,12 +423,7 @@ def test_an_older_page_that_is_under_way_while_the_newest_is_read_again_is_not_l
 ) -> None:
     customer = hear(place, "The newest one")
     conversation = thread(place, customer)
-    many = """insert into public.messages
-                (org_id, conversation_id, contact_id, direction, kind, body, text, status, origin, at)
-              select org_id, id, contact_id, 'inbound', 'text', '{}', %s || n, 'received', 'customer',
-                     now() - make_interval(hours => %s, mins => 100 - n)
-                from public.conversations, generate_series(1, %s) n where id = %s"""
-    place.db.execute(many, ["Old ", 2, 50, conversation])
+    hear_many(place, conversation, "Old ", hours=2, count=50)
     page = window(place.owner).page
     older: list[Route] = []
     newest: list[Route] = []
@@ -434,7 +441,7 @@ def test_an_older_page_that_is_under_way_while_the_newest_is_read_again_is_not_l
     expect(bubble(page, "The newest one")).to_be_visible()
     page.locator(".stream").evaluate("(box) => { box.scrollTop = -box.scrollHeight }")
     eventually(lambda: page.wait_for_timeout(50) or older)
-    place.db.execute(many, ["New ", 0, 25, conversation])
+    hear_many(place, conversation, "New ", hours=0, count=25)
     page.wait_for_timeout(4000)  # more than a look at what has changed takes
     older[0].continue_()
     expect(page.locator(".bubble-row", has_text=re.compile("^Old 1\\d")).first).to_be_attached()
@@ -450,12 +457,7 @@ def test_a_message_that_was_looked_for_is_shown_though_much_comes_in_meanwhile(
     place: Shop, window: Open
 ) -> None:
     conversation = thread(place, hear(place, "The newest one"))
-    many = """insert into public.messages
-                (org_id, conversation_id, contact_id, direction, kind, body, text, status, origin, at)
-              select org_id, id, contact_id, 'inbound', 'text', '{}', %s || n, 'received', 'customer',
-                     now() - make_interval(hours => %s, mins => 100 - n)
-                from public.conversations, generate_series(1, %s) n where id = %s"""
-    place.db.execute(many, ["Long ago ", 2, 90, conversation])
+    hear_many(place, conversation, "Long ago ", hours=2, count=90)
     found = place.db.value(
         "select id from public.messages where conversation_id = %s and text = 'Long ago 7'", conversation
     )
@@ -475,7 +477,7 @@ def test_a_message_that_was_looked_for_is_shown_though_much_comes_in_meanwhile(
     eventually(lambda: page.wait_for_timeout(50) or held)
 
     with page.expect_response("**/rpc/conversation_messages"):
-        place.db.execute(many, ["Just now ", 0, 40, conversation])
+        hear_many(place, conversation, "Just now ", hours=0, count=40)
     held[0].continue_()
 
     expect(page.locator(".bubble-row").get_by_text("Long ago 7", exact=True)).to_be_in_viewport()
