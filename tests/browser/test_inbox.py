@@ -483,6 +483,12 @@ def test_a_message_that_was_looked_for_is_shown_though_much_comes_in_meanwhile(
     expect(page.locator(".bubble-row").get_by_text("Long ago 7", exact=True)).to_be_in_viewport()
 
 
+def test_the_address_of_a_message_that_is_no_more_shows_the_newest(place: Shop, window: Open) -> None:
+    conversation = thread(place, hear(place, "The newest one"))
+    page = window(place.owner, at=f"/inbox/{conversation}?m=999999999999").page
+    expect(bubble(page, "The newest one")).to_be_visible()
+
+
 def test_a_picture_is_attached_sent_and_looked_at(place: Shop, window: Open) -> None:
     customer = hear(place, "Show me")
     page = window(place.owner).page

@@ -79,7 +79,7 @@ async function read(after, count, isNews = false) {
     list.value = { ...list.value, ids: [...new Set([...(after ? list.value.ids : []), ...found.map(({ id }) => id)])], isDone: found.length < count, isLoading: false }
     if (isNews) for (const card of found) for (const follow of followers) follow(card, before[card.id])
     meanwhile = null
-    if (changed.size) fetchCards([...changed]).catch(() => {}) // the next change asks for them again
+    if (changed.size) fetchCards([...changed]).catch(() => again())
   } catch (error) {
     if (mine !== turn) return
     meanwhile = null

@@ -41,6 +41,7 @@ class Thread {
     this.set({ isLoading: true, problem: null })
     try {
       const found = await rpc("conversation_messages", { conversation_id: this.id, page_size: around ? 2 * PAGE : PAGE, ...(around && { around }) })
+      if (around && !found.length && mine === this.turn) return this.load() // it is no more
       const messages = found.reverse()
       const known = this.state.value.messages
       // Older pages that were read stay, unless something may be missing between them and the newest page.
