@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.leads import LOOKS, plant
 from tests.browser.shop import Shop
+from tests.e2e.commands import eventually
 
 
 @pytest.fixture
@@ -48,6 +49,33 @@ def test_the_week_is_set_with_a_break_and_forgotten(shop, window):
     page.get_by_role("button", name="Set no hours").click()
     expect(page.get_by_text("No hours are set: always open.")).to_be_visible()
     assert hours(shop) == []
+
+
+def test_hours_that_were_just_saved_are_forgotten_and_changed_before_they_are_read_again(shop, window):
+    page = window(shop.owner, at="/settings/hours").page
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.get_by_role("button", name="Set hours").click()
+    page.route("**/rpc/availability", hold)
+    page.get_by_role("button", name="Save").click()
+    eventually(lambda: page.wait_for_timeout(50) or held)
+    page.get_by_role("button", name="Set no hours").click()
+    expect(page.get_by_text("No hours are set: always open.")).to_be_visible()
+    assert hours(shop) == []
+
+    page.get_by_role("button", name="Set hours").click()
+    page.get_by_role("button", name="Save").click()
+    eventually(lambda: page.wait_for_timeout(50) or len(held) == 3)
+    page.get_by_label("Saturday", exact=True).uncheck()
+    with page.expect_response("**/rpc/availability"):
+        held[2].continue_()
+    page.wait_for_timeout(300)
+    expect(page.get_by_label("Saturday", exact=True)).not_to_be_checked()
+    page.get_by_role("button", name="Save").click()
+    eventually(lambda: len(hours(shop)) == 5)
 
 
 def test_an_agent_has_own_hours_and_an_absence_and_sees_the_week_of_all(shop, window):

@@ -65,6 +65,6 @@ export default function Hours() {
     <section class="card stack tight"><div class="row between breaks"><h3>${t("whoIsHere")}</h3><${Chip} kind=${found.is_open ? "good" : ""}>${found.is_open ? t("open") : found.next_opening ? t("closedUntil", { time: moment(found.next_opening) }) : t("closed")}<//></div>
       <ul class="list">${found.members.map((member) => html`<${Member} key=${member.user_id} member=${member} week=${found.hours} />`)}</ul></section>
     <section class="card stack"><div><h3>${t("week")}</h3><p class="soft">${t("weekText", { zone: found.time_zone })}</p></div>
-      <${Week} key=${JSON.stringify(found.hours)} hours=${found.hours} fallback=${t("always")} mayChange=${may("admin")} save=${async (hours) => { await rpc("save_working_hours", { hours }); changed() }} /></section>
+      <${Week} hours=${found.hours} fallback=${t("always")} mayChange=${may("admin")} save=${async (hours) => { await rpc("save_working_hours", { hours }); changed() }} /></section>
     <${Holidays} holidays=${found.holidays} />`}<//>`
 }

@@ -1,5 +1,5 @@
 // week.js: the hours of a week: in words, and to be changed.
-import { html, useState } from "../../vendor/vendor.js"
+import { html, useEffect, useState } from "../../vendor/vendor.js"
 import { clock } from "../../lib/formats.js"
 import { format } from "../../lib/words.js"
 import { Button, Check, IconButton } from "../../ui/basics.js"
@@ -31,25 +31,31 @@ const USUAL = Object.fromEntries(DAYS.slice(0, 6).map((key) => [key, [["09:30", 
 const asInput = (text) => (text === "24:00" ? "00:00" : text)
 const asEnd = (text) => (text === "00:00" ? "24:00" : text)
 
+const filled = (hours) => Object.fromEntries(DAYS.filter((key) => hours[key]?.length).map((key) => [key, hours[key]]))
+const same = (one, other) => JSON.stringify(filled(one)) === JSON.stringify(filled(other))
+
 /** hours: as the database has them, {} for nothing said; fallback: what is meant then; begin: what to begin with; save(hours): a promise. */
 export function Week({ hours, fallback, begin = USUAL, save, mayChange = true }) {
+  const [kept, setKept] = useState(hours) // what is saved: known before it is read again
   const [given, setGiven] = useState(hours)
-  const [isTouched, setTouched] = useState(false)
-  const set = (next) => { setGiven(next); setTouched(true) }
+  useEffect(() => {
+    setKept(hours)
+    setGiven((now) => (same(now, kept) ? hours : now))
+  }, [JSON.stringify(hours)])
   const isEmpty = !DAYS.some((key) => given[key]?.length)
-  const change = (key, list) => set({ ...given, [key]: list })
+  const change = (key, list) => setGiven({ ...given, [key]: list })
   const put = (key, index, at, value) => change(key, given[key].map((span, other) => (other === index ? (at ? [span[0], asEnd(value)] : [value, span[1]]) : span)))
   const wrong = DAYS.filter((key) => (given[key] ?? []).some(([from, to], index, all) => !from || !to || from >= to || (index > 0 && all[index - 1][1] > from)))
   const first = DAYS.find((key) => given[key]?.length)
   const keep = async (next) => {
     await save(next)
-    setGiven(next)
-    setTouched(false)
+    setKept(next)
+    setGiven((now) => (now === given ? next : now))
   }
   if (!mayChange) return html`<p>${isEmpty ? fallback : weekWords(hours)}</p>`
   if (isEmpty) {
-    return html`<p class="soft">${fallback}</p><div class="row breaks"><${Button} icon="Clock" onClick=${() => set(begin)}>${t("setHours")}<//>
-      ${isTouched && Object.keys(hours).length > 0 && html`<${Button} kind="primary" onClick=${() => keep({})}>${t("save")}<//>`}</div>`
+    return html`<p class="soft">${fallback}</p><div class="row breaks"><${Button} icon="Clock" onClick=${() => setGiven(begin)}>${t("setHours")}<//>
+      ${Object.keys(kept).length > 0 && html`<${Button} kind="primary" onClick=${() => keep({})}>${t("save")}<//>`}</div>`
   }
   return html`<ul class="week">${DAYS.map((key) => html`<li key=${key} class="week-day">
       <${Check} label=${dayName(key)} checked=${Boolean(given[key]?.length)} onChange=${(event) => change(key, event.target.checked ? given[first] : [])} />
@@ -60,7 +66,7 @@ export function Week({ hours, fallback, begin = USUAL, save, mayChange = true })
             : html`<${IconButton} icon="X" size=${18} label=${t("dropSpan")} onClick=${() => change(key, given[key].filter((_, other) => other !== index))} />`}</div>`)}
         ${wrong.includes(key) && html`<p class="small danger" role="alert">${t("spanWrong")}</p>`}</div></li>`)}</ul>
     <p class="small soft">${t("overMidnight")}</p>
-    <div class="row breaks"><${Button} kind="primary" disabled=${!isTouched || wrong.length > 0} onClick=${() => keep(Object.fromEntries(DAYS.filter((key) => given[key]?.length).map((key) => [key, given[key]])))}>${t("save")}<//>
-      <${Button} onClick=${() => set(Object.fromEntries(DAYS.filter((key) => given[key]?.length).map((key) => [key, given[first]])))}>${t("sameAs", { day: dayName(first) })}<//>
-      <button type="button" class="button quiet" onClick=${() => (Object.keys(hours).length ? keep({}).catch(complain) : setGiven({}))}>${t("forget")}</button></div>`
+    <div class="row breaks"><${Button} kind="primary" disabled=${same(given, kept) || wrong.length > 0} onClick=${() => keep(filled(given))}>${t("save")}<//>
+      <${Button} onClick=${() => setGiven(Object.fromEntries(Object.keys(filled(given)).map((key) => [key, given[first]])))}>${t("sameAs", { day: dayName(first) })}<//>
+      <button type="button" class="button quiet" onClick=${() => (Object.keys(kept).length ? keep({}).catch(complain) : setGiven({}))}>${t("forget")}</button></div>`
 }
