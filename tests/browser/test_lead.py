@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.leads import plant
+from tests.e2e.commands import eventually
 
 
 @pytest.fixture
@@ -109,6 +110,40 @@ def test_what_two_people_do_stands_in_one_timeline(shop, window, opened, lead):
     expect(colleague.get_by_role("button", name="Stage: Qualified. Change")).to_be_visible()
     timeline.get_by_role("button", name="Notes").tap()
     expect(timeline.locator("[data-type]")).to_have_count(1)
+
+
+def test_changes_in_quick_succession_wait_for_each_other_and_none_is_refused(shop, opened, lead):
+    page = opened.page
+    qualified, new = (
+        shop.db.value("select id from public.pipeline_stages where org_id = %s and name = %s", shop.org, name)
+        for name in ("Qualified", "New")
+    )
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/rpc/move_lead", hold, times=1)
+    page.get_by_role("button", name="Stage: New. Change").click()
+    page.get_by_role("menuitemradio", name="Qualified").click()
+    eventually(lambda: page.wait_for_timeout(50) or held)
+    page.get_by_role("button", name="Tag", exact=True).click()
+    page.get_by_role("menuitemradio", name="Hot").click()
+    field(page, "Quantity").click()
+    page.get_by_label("Quantity").fill("12")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Stage: Qualified. Change").click()
+    page.get_by_role("menuitemradio", name="New").click()
+    held[0].continue_()
+
+    expect(field(page, "Quantity")).to_contain_text("12")
+    expect(page.get_by_role("button", name="Take off “Hot”")).to_be_visible()
+    asked = "select stage_id, custom ->> 'quantity' from public.leads where id = %s"
+    eventually(lambda: shop.db.execute(asked, [lead]).fetchone() == (new, "12"))
+    moves = "select details ->> 'to' from public.lead_activities"
+    moves += " where lead_id = %s and kind = 'moved' order by id"
+    assert shop.db.execute(moves, [lead]).fetchall() == [(str(qualified),), (str(new),)]
+    expect(page.get_by_role("button", name="Stage: New. Change")).to_be_visible()
 
 
 def test_a_chat_is_opened_and_its_messages_are_in_the_timeline(shop, opened, lead):

@@ -2,6 +2,7 @@
 import { html } from "../../vendor/vendor.js"
 import { rows, rpc } from "../../lib/api.js"
 import { adjust, refresh, useQuery } from "../../lib/queries.js"
+import { inTurn } from "../../lib/turns.js"
 import { Icon } from "../../ui/icon.js"
 import { Menu } from "../../ui/menu.js"
 import { complain, say } from "../../ui/toasts.js"
@@ -13,12 +14,11 @@ const ICONS = { open: "ChevronRight", won: "CircleCheck", lost: "CircleX" }
 export function Stage({ lead, contactId }) {
   const { data: stages = [] } = useQuery("stages", () => rows("pipeline_stages", (query) => query.select("id, name, position, kind, pipeline_id").order("position")))
   const now = stages.find(({ id }) => id === lead.stage_id)
-  const move = async (stage, current = lead) => {
+  const move = async (stage) => {
     const undo = adjust(`contact-leads:${contactId}`, (leads) => leads.map((each) => (each.id === lead.id ? { ...each, stage_id: stage.id } : each)))
     try {
-      const asked = { lead_id: lead.id, stage_id: stage.id, version: current.version }
-      const { version } = stage.kind !== "open" ? await rpc("close_lead", asked)
-        : now?.kind === "open" ? await rpc("move_lead", asked) : await rpc("reopen_lead", asked)
+      const name = stage.kind !== "open" ? "close_lead" : now?.kind === "open" ? "move_lead" : "reopen_lead"
+      const { version } = await inTurn(lead, (known) => rpc(name, { lead_id: lead.id, stage_id: stage.id, version: known }))
       adjust(`contact-leads:${contactId}`, (leads) => leads.map((each) => (each.id === lead.id ? { ...each, version } : each)))
       say(t("movedTo", { name: stage.name }))
     } catch (error) {

@@ -4,6 +4,7 @@ import { rows, rpc } from "../../lib/api.js"
 import { full, money, moment } from "../../lib/formats.js"
 import { Problem } from "../../lib/problems.js"
 import { useQuery } from "../../lib/queries.js"
+import { inTurn } from "../../lib/turns.js"
 import { Button } from "../../ui/basics.js"
 import { show } from "../../ui/dialog.js"
 import { Icon } from "../../ui/icon.js"
@@ -51,7 +52,7 @@ export function Details({ lead, reference, change, again, stage, won, lost, move
 }
 
 function Tags({ lead, reference, again }) {
-  const set = (tag, isOn) => rpc("tag_lead", { lead_id: lead.id, tag_id: tag, is_on: isOn }).then(again)
+  const set = (tag, isOn) => inTurn(lead, () => rpc("tag_lead", { lead_id: lead.id, tag_id: tag, is_on: isOn })).then(again)
   const has = (id) => lead.tags.some((tag) => tag.id === id)
   const make = async () => {
     const id = await show((close) => html`<${NewTag} close=${close} />`)

@@ -3,6 +3,7 @@ import { html, useState } from "../../vendor/vendor.js"
 import { rpc } from "../../lib/api.js"
 import { adjust, refresh, useQuery } from "../../lib/queries.js"
 import { go } from "../../lib/router.js"
+import { inTurn } from "../../lib/turns.js"
 import { Button, Chip, Empty, IconButton, lazy, Loaded } from "../../ui/basics.js"
 import { show } from "../../ui/dialog.js"
 import { Icon } from "../../ui/icon.js"
@@ -37,10 +38,10 @@ function Shown({ lead, reference, queryKey }) {
   const [isWhole, setWhole] = useState(false)
   const again = () => { refresh(queryKey); refresh("lead-timeline") }
   const shown = (after) => adjust(queryKey, (now) => ({ ...now, ...after }))
-  /** Calls a function that changes the lead, with the version that is shown; the answer's version is the next. Throws what the database refuses. */
+  /** Calls a function that changes the lead as it is shown. Throws what the database refuses. */
   const change = async (name, args) => {
     try {
-      const answer = await rpc(name, { lead_id: lead.id, version: lead.version, ...args })
+      const answer = await inTurn(lead, (version) => rpc(name, { lead_id: lead.id, version, ...args }))
       const { lead_id: _, reason_id: reason, kind: __, ...fields } = answer
       shown({ ...fields, ...(reason !== undefined ? { closed_reason: reason } : {}) })
       return answer

@@ -51,7 +51,7 @@ export function Board({ reference, pipeline, filter }) {
     refresh(key)
   })
   const stages = reference.stagesOf(pipeline)
-  const shown = (lead) => adjust(key, (board) => placed(board, lead))
+  const shown = (change, lead) => adjust(key, (board) => placed(board, findIn(board, change.id) ? change : { ...lead, ...change }))
   const again = () => refresh(key)
   const move = (lead, to) => moveLead({ lead: findIn(latest.current, lead.id)?.lead ?? lead, to, reference, shown, again })
   const drop = (lead, stage) => move(lead, reference.the("stage", stage)).catch(complain)
