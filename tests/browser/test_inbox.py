@@ -221,6 +221,26 @@ def test_a_closed_window_says_so_and_offers_a_template_with_its_price(place: Sho
     expect(sent.get_by_label(GONE)).to_be_visible()
 
 
+def test_templates_that_come_late_are_waited_for(place: Shop, window: Open) -> None:
+    customer = hear(place, "Long ago", timestamp=str(int(time.time()) - 90_000))
+    page = window(place.owner).page
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(re.compile("/(message_templates|whatsapp_numbers)[?]"), hold)
+    page.goto("/inbox")
+    page.locator(".thread", has_text=customer).click()
+    page.get_by_role("button", name="Template").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("status", name="Loading")).to_be_visible()
+    for route in held:
+        route.continue_()
+
+    expect(dialog.get_by_role("button", name=re.compile("^hello"))).to_be_visible()
+
+
 def test_a_message_that_failed_says_why_and_can_be_sent_again(place: Shop, window: Open) -> None:
     customer = hear(place, "Hello")
     place.business.sandbox.behave(customer=customer, failed_code=131026)

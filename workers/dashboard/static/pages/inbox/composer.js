@@ -14,7 +14,6 @@ import { canRecord, Recorder } from "./recorder.js"
 import { schedule, Scheduled } from "./schedule.js"
 import { accept, Offers, offers } from "./suggest.js"
 import { nameOf, numberOf, recall } from "./team.js"
-import { chooseTemplate } from "./template.js"
 import { t } from "./words.js"
 
 const MOST = { text: 4096, note: 10_000 }
@@ -111,8 +110,8 @@ export function Composer({ card, contact, lead, thread }) {
     if (mode === "text" && !isClosed) attach(card.id, [...event.dataTransfer.files])
   }
   const template = async () => {
-    recall("templates")
-    const chosen = await chooseTemplate({ card, lead, account: numberOf(card.number_id)?.account_id })
+    const { chooseTemplate } = await import("./template.js")
+    const chosen = await chooseTemplate({ card, lead })
     if (chosen) send(card.id, { ...chosen.message, ...(answers && { context_wamid: answers }) }, chosen.text)
   }
   const later = async () => {
@@ -139,7 +138,7 @@ export function Composer({ card, contact, lead, thread }) {
     ${isClosed ? html`<div class="closed"><${Icon} name=${closed.icon} size=${18} /><span class="grow">${closed.words}</span>${closed.template && html`<${Button} kind="primary" icon="FileText" onClick=${template}>${t("template")}<//>`}</div>`
       : html`<div class="write">
       ${mode === "text" && html`<${IconButton} icon="Paperclip" label=${t("attach")} onClick=${() => chooser.current.click()} /><input type="file" ref=${chooser} multiple hidden accept=${ACCEPT} onChange=${(event) => { attach(card.id, [...event.target.files]); event.target.value = "" }} />
-        <${IconButton} icon="FileText" label=${t("template")} onClick=${template} />`}
+        <${IconButton} icon="FileText" label=${t("template")} onClick=${() => template().catch(complain)} />`}
       <div class="grow write-field">${found.length > 0 && html`<${Offers} id="offers" found=${found} at=${at} onTake=${taken} />`}
         <textarea ref=${field} rows="1" dir="auto" class="input" aria-label=${t(mode === "note" ? "note" : "message")} placeholder=${t(mode === "note" ? "notePlaceholder" : hasKeyboard() ? "placeholder" : "placeholderShort")} value=${text} aria-describedby="composer-cost"
           role="combobox" aria-autocomplete="list" aria-expanded=${found.length > 0} aria-controls="offers" aria-activedescendant=${found.length ? `offers-${at}` : undefined} aria-invalid=${isLong ? "true" : undefined}

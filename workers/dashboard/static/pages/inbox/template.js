@@ -3,7 +3,7 @@ import { html, useEffect, useMemo, useRef, useState } from "../../vendor/vendor.
 import { rpc } from "../../lib/api.js"
 import { useQuery } from "../../lib/queries.js"
 import { may } from "../../lib/session.js"
-import { Button, Chip, Empty, Field, Notice } from "../../ui/basics.js"
+import { Button, Chip, Empty, Field, Notice, Skeleton } from "../../ui/basics.js"
 import { Dialog, show } from "../../ui/dialog.js"
 import { complain } from "../../ui/toasts.js"
 import { pages } from "../pages.js"
@@ -11,10 +11,10 @@ import { Look } from "../templates/look.js"
 import { Cost } from "./cost.js"
 import { FileField } from "./file-field.js"
 import { schedule } from "./schedule.js"
-import { recall, templates } from "./team.js"
+import { numberOf, recall, templates } from "./team.js"
 import { categoryWords, t } from "./words.js"
 
-/** card: of the conversation; account: its WhatsApp account; lead: the newest of the person. Gives {message, text} to send. */
+/** card: of the conversation; lead: the newest of the person. Gives {message, text} to send. */
 export const chooseTemplate = (given) => show((close) => html`<${Chooser} ...${given} close=${close} />`)
 
 const bodyOf = (template) => template.components.find(({ type }) => type?.toUpperCase() === "BODY")?.text ?? ""
@@ -22,8 +22,10 @@ const bodyOf = (template) => template.components.find(({ type }) => type?.toUppe
 /** The templates of an account that can be sent, to search and choose from; onLeave: before another page is opened. */
 export function TemplateList({ account, onChoose, onLeave }) {
   const [query, setQuery] = useState("")
-  useEffect(() => { recall("templates") }, []) // one may have been approved since
+  const [isRead, setRead] = useState(false)
+  useEffect(() => { recall("templates", "numbers").then(() => setRead(true)) }, []) // one may have been approved since
   const usable = templates.value.filter((template) => template.account_id === account && template.status === "APPROVED" && !template.blocked_reason && !template.parameters?.unsupported)
+  if (!usable.length && !isRead) return html`<${Skeleton} lines=${4} height=${32} />`
   if (!usable.length) return html`<${Empty} icon="FileText" title=${t("noTemplates")} action=${may("admin") && pages.some(({ path }) => path === "/templates") && html`<a class="button" href="/templates" onClick=${onLeave}>${t("toTemplates")}</a>`}>${t("noTemplatesText")}<//>`
   const words = query.toLowerCase().split(/\s+/).filter(Boolean)
   const shown = usable.filter((template) => words.every((word) => `${template.name} ${template.language} ${bodyOf(template)}`.toLowerCase().includes(word)))
@@ -34,11 +36,11 @@ export function TemplateList({ account, onChoose, onLeave }) {
     ${!shown.length && html`<p class="soft">${t("nothingFound")}</p>`}`
 }
 
-function Chooser({ card, account, lead, close }) {
+function Chooser({ card, lead, close }) {
   const [chosen, setChosen] = useState(null)
   return html`<${Dialog} title=${chosen ? chosen.name : t("templateTitle")} isWide onClose=${() => close()}>
     ${chosen ? html`<${Form} key=${chosen.id} ...${{ template: chosen, card, lead, close }} onBack=${() => setChosen(null)} />`
-      : html`<${TemplateList} account=${account} onChoose=${setChosen} onLeave=${() => close()} />`}
+      : html`<${TemplateList} account=${numberOf(card.number_id)?.account_id} onChoose=${setChosen} onLeave=${() => close()} />`}
   <//>`
 }
 
