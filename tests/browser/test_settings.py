@@ -43,11 +43,16 @@ def test_a_role_is_changed_and_a_member_removed(shop, window):
     owner.page.get_by_role("menuitemradio", name="Administrator").click()
     expect(row.get_by_text("Administrator", exact=True).first).to_be_visible()
 
+    theirs = window(agent)
+    expect(theirs.page.locator(".nav .brand")).to_contain_text("Sunrise Pumps")
+    theirs.expect_fault("404 .* /rest/v1/rpc/")
+
     row.get_by_role("button").click()
     owner.page.get_by_role("menuitem", name="Remove from the team").click()
     owner.page.get_by_role("dialog").get_by_role("button", name="Remove").click()
 
     expect(owner.page.get_by_text(agent)).to_have_count(0)
+    expect(theirs.page.get_by_role("button", name="Create organization")).to_be_visible()
 
 
 def test_an_agent_sees_the_team_and_may_change_nothing(shop, window):

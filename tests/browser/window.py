@@ -7,6 +7,7 @@ import re
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from playwright.sync_api import ConsoleMessage, Locator, Page, Request, Response, expect
 
@@ -120,7 +121,8 @@ class Window:
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and message.text != BLOCKED:
-            self._faults.append(f"{message.type}: {message.text}")
+            where = urlsplit(message.location["url"]).path
+            self._faults.append(f"{message.type}: {message.text} {where}".rstrip())
 
     def _failed(self, request: Request) -> None:
         if request.failure != "net::ERR_ABORTED":  # a page that was left

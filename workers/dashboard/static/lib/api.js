@@ -1,7 +1,7 @@
 // api.js: the only way to the server. Reads go through RLS, writes through functions of the database, and what needs
 // a secret through /api/*. Whatever fails is thrown as a Problem.
 import { asProblem, fromPostgrest, Problem } from "./problems.js"
-import { org, renew, supabase } from "./session.js"
+import { loadOrganizations, org, renew, supabase } from "./session.js"
 import { traceparent } from "./trace.js"
 
 const PATIENCE = 20_000
@@ -28,6 +28,7 @@ async function answer(ask, isRenewed = false, tries = 0) {
   }
   const problem = fromPostgrest(error, status)
   if (problem.status === 401 && !isRenewed && (await renew())) return answer(ask, true, tries)
+  if (problem.detail === "organization_not_found") loadOrganizations().catch(() => {}) // it was deleted, or the person removed
   throw problem
 }
 
