@@ -1,5 +1,5 @@
 // indiamart.js: the key, how fetching stands, the address for IndiaMART's push, and the log of every call.
-import { html, useState } from "../../vendor/vendor.js"
+import { html, useEffect, useState } from "../../vendor/vendor.js"
 import { post, rows, rpc } from "../../lib/api.js"
 import { clock, moment, now, number } from "../../lib/formats.js"
 import { asProblem } from "../../lib/problems.js"
@@ -11,6 +11,7 @@ import { say } from "../../ui/toasts.js"
 import { t } from "./indiamart-words.js"
 
 const GOOD = new Set(["ok", "rate_limited"])
+const EVERY = 5000
 
 function Connect({ isNew, onConnected }) {
   const [key, setKey] = useState("")
@@ -35,7 +36,7 @@ function State({ source, onChange }) {
   const isWaiting = source.next_allowed_at && new Date(source.next_allowed_at) > now.value
   const sync = async () => { await rpc("request_sync", { source_id: source.id }); say(t("asked")); onChange() }
   return html`<section class="card stack">
-    <div class="row between breaks"><h3>${t("state")}</h3><${Chip} kind=${GOOD.has(source.state) ? "good" : "bad"}>${t(source.state)}<//></div>
+    <div class="row between breaks"><h3>${t("state")}</h3>${source.state === "ok" && !source.last_called_at ? html`<${Chip}>${t("untried")}<//>` : html`<${Chip} kind=${GOOD.has(source.state) ? "good" : "bad"}>${t(source.state)}<//>`}</div>
     ${!GOOD.has(source.state) && html`<${Notice} kind="bad"><p class="wrap">${source.state_message ?? t(source.state)}</p><p class="soft wrap">${t(`${source.state}_remedy`)}</p><//>`}
     <dl class="facts">
       <div><dt>${t("covered")}</dt><dd>${source.covered_from ? t("fromTo", { from: moment(source.covered_from), to: moment(source.covered_to) }) : t("nothingYet")}</dd></div>
@@ -74,6 +75,10 @@ export default function IndiaMart() {
   const key = `indiamart ${org.value.id}`
   const query = useQuery(key, () => rows("lead_sources", (ask) => ask.select("id, name, state, state_message, covered_from, covered_to, backfill_done_at, last_called_at, next_allowed_at, has_push_token, disconnected_at").eq("kind", "indiamart").limit(1)))
   const changed = () => { refresh(key); refresh("sync-runs") }
+  useEffect(() => {
+    const timer = setInterval(() => { if (!document.hidden) changed() }, EVERY)
+    return () => clearInterval(timer)
+  }, [key])
   const disconnect = async (source) => {
     if (!(await confirm({ title: t("disconnect"), text: t("disconnectText"), action: t("disconnect"), isDanger: true }))) return
     await rpc("disconnect_source", { source_id: source.id })
