@@ -94,14 +94,17 @@ comment on function public.save_source_cost is
 create function private.delete_source_cost(org_id uuid, cost_id uuid) returns jsonb
   language plpgsql volatile security definer set search_path = ''
 as $$
+declare
+  v_cost public.source_costs;
 begin
   perform private.require_role(delete_source_cost.org_id, 'admin');
-  delete from public.source_costs c where c.org_id = delete_source_cost.org_id and c.id = delete_source_cost.cost_id;
+  delete from public.source_costs c where c.org_id = delete_source_cost.org_id and c.id = delete_source_cost.cost_id returning * into v_cost;
   if not found then
     raise sqlstate 'PT404' using message = 'There is no such cost.', detail = 'cost_not_found', hint = 'Reload the costs.';
   end if;
   perform private.audit(delete_source_cost.org_id, 'source_cost.deleted', 'source_cost', delete_source_cost.cost_id::text);
-  return jsonb_build_object('cost_id', delete_source_cost.cost_id);
+  return jsonb_build_object('cost_id', v_cost.id, 'source_id', v_cost.source_id, 'first_month', to_char(v_cost.first_month, 'YYYY-MM'), 'months', v_cost.months,
+    'amount', v_cost.amount::text, 'currency', v_cost.currency, 'kind', v_cost.kind, 'note', v_cost.note);
 end;
 $$;
 comment on function private.delete_source_cost is 'Body of public.delete_source_cost. Definer: nobody may write costs directly.';
@@ -110,7 +113,7 @@ create function public.delete_source_cost(org_id uuid, cost_id uuid) returns jso
 begin atomic
   select private.delete_source_cost(org_id, cost_id);
 end;
-comment on function public.delete_source_cost is 'Removes a cost that was entered, for admins; returns {cost_id}. Raises PT403, PT404.';
+comment on function public.delete_source_cost is 'Removes a cost that was entered, for admins; returns it as it was last: {cost_id, source_id, first_month ("2026-11"), months, amount (text), currency, kind, note}. Raises PT403, PT404.';
 
 create function private.source_returns(org_id uuid, from_month text, to_month text, currency text) returns jsonb
   language plpgsql stable security definer set search_path = '' set jit = off

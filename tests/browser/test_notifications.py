@@ -122,7 +122,8 @@ def test_a_task_that_is_due_is_told_by_the_browser_once_to_who_chose_it(desk, wi
     page.get_by_label("Show browser notifications").check()
     page.get_by_role("button", name="Try it").click()
     assert page.evaluate("told") == ["This is how Flow tells you | A press leads to what it is about."]
-    page.reload()
+    with page.expect_response("**/notifications?*"):
+        page.reload()
     expect(page.get_by_label("Show browser notifications")).to_be_checked()
     page.get_by_role("link", name="Tasks").click()
     expect(page.get_by_role("button", name="Notifications", exact=True)).to_be_visible()
@@ -134,6 +135,20 @@ def test_a_task_that_is_due_is_told_by_the_browser_once_to_who_chose_it(desk, wi
     expect(page.get_by_role("button", name="Notifications: 2 unread")).to_be_visible()
     eventually(lambda: page.evaluate("told.some((words) => words.startsWith('Due: Call Ravi | '))"))
     assert page.evaluate("told.filter((words) => words.startsWith('Due')).length") == 1
+
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/rpc/my_notifications", hold, times=1)
+    desk.hear("Somebody else writes")
+    eventually(lambda: page.wait_for_timeout(50) or held)
+    tell(desk, "task_due", task_id=task(desk, "Call Sita"))  # after what came was counted
+    held[0].continue_()
+    eventually(lambda: page.evaluate("told.some((words) => words.startsWith('Due: Call Sita | '))"))
+    # Of each who wrote: the message, and the lead that it made.
+    assert page.evaluate("told.filter((words) => !words.startsWith('Due: ')).length") == 4
 
 
 def test_a_choice_stays_though_an_answer_from_before_it_comes_late(desk, window):

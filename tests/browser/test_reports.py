@@ -8,9 +8,10 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import APIResponse, Route, expect
 
 from tests.browser.leads import plant
+from tests.e2e.commands import eventually
 
 EVIL = '=HYPERLINK("https://evil.example","Pay")'
 
@@ -91,7 +92,7 @@ def test_funnel_and_speed_are_read_from_the_same_leads(seller, window):
     expect(page.get_by_role("img", name=bar)).to_be_visible()
 
 
-def test_a_cost_is_entered_changed_and_removed_with_a_way_back(seller, window):
+def test_a_cost_is_entered_changed_and_removed_with_a_way_back_before_it_is_read_again(seller, window):
     page = window(seller.owner).page
     page.goto("/reports?tab=returns&period=month")
     page.get_by_role("button", name="Enter a cost").click()
@@ -103,11 +104,24 @@ def test_a_cost_is_entered_changed_and_removed_with_a_way_back(seller, window):
     expect(tile(page, "Cost")).to_contain_text("₹10,000")
     expect(tile(page, "Gain")).to_contain_text("Return: 400%")
 
+    late: list[tuple[Route, APIResponse]] = []
+
+    def hold_the_first(route: Route) -> None:
+        if late:
+            route.continue_()
+        else:
+            late.append((route, route.fetch()))
+
     page.get_by_role("button", name="Change this cost").click()
     page.get_by_label("For how many months").fill("1")
+    page.route("**/source_costs?*", hold_the_first)
     page.get_by_role("button", name="Save").click()
     expect(tile(page, "Gain")).to_contain_text("-₹69,999")
+    eventually(lambda: page.wait_for_timeout(50) or late)
     page.get_by_role("button", name="Remove this cost").click()
+    expect(page.get_by_text("No costs entered yet")).to_be_visible()
+    late[0][0].fulfill(response=late[0][1])
+    page.wait_for_timeout(500)
     expect(page.get_by_text("No costs entered yet")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
 

@@ -78,6 +78,32 @@ def test_hours_that_were_just_saved_are_forgotten_and_changed_before_they_are_re
     eventually(lambda: len(hours(shop)) == 5)
 
 
+def test_what_is_read_while_hours_are_saved_takes_nothing_back(shop, window):
+    page = window(shop.owner, at="/settings/hours").page
+    reads: list[Route] = []
+    saves: list[Route] = []
+
+    def hold_read(route: Route) -> None:
+        reads.append(route)
+
+    def hold_save(route: Route) -> None:
+        saves.append(route)
+
+    page.get_by_role("button", name="Set hours").click()
+    page.route("**/rpc/availability", hold_read)
+    page.get_by_role("button", name="Save").click()
+    eventually(lambda: page.wait_for_timeout(50) or reads)
+    page.route("**/rpc/save_working_hours", hold_save)
+    page.get_by_role("button", name="Set no hours").click()
+    eventually(lambda: page.wait_for_timeout(50) or saves)
+    with page.expect_response("**/rpc/availability"):
+        reads[0].continue_()
+    page.wait_for_timeout(300)
+    saves[0].continue_()
+
+    expect(page.get_by_text("No hours are set: always open.")).to_be_visible()
+
+
 def test_an_agent_has_own_hours_and_an_absence_and_sees_the_week_of_all(shop, window):
     agent = shop.join("agent")
     opened = window(agent, "phone")

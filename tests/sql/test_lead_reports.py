@@ -269,7 +269,9 @@ def test_cost_can_be_changed_and_removed(desk: Desk) -> None:
     made = desk.ask("save_source_cost", amount="10", **given)["cost_id"]
     desk.ask("save_source_cost", amount="20", cost_id=made, **given)
     changed = returns(desk)["total"]["own_cost_paise"]
-    desk.ask("delete_source_cost", cost_id=made)
+    removed = desk.ask("delete_source_cost", cost_id=made)
 
     assert (changed, returns(desk)["total"]["own_cost_paise"]) == (2000, 0)
     assert desk.refused("delete_source_cost", cost_id=made).detail == "cost_not_found"
+    assert desk.ask("save_source_cost", **removed | {"cost_id": None})["cost_id"] != made
+    assert returns(desk)["total"]["own_cost_paise"] == 2000

@@ -9,7 +9,7 @@ const MOST = 20
 const MOST_ANEW = 2000 // items; what lies below is read as it is scrolled to
 
 function made(key) {
-  if (!known.has(key)) known.set(key, { state: signal(EMPTY), turn: 0 })
+  if (!known.has(key)) known.set(key, { state: signal(EMPTY), turn: 0, changes: 0 })
   const found = known.get(key)
   known.delete(key)
   known.set(key, found) // the one used last goes last
@@ -37,9 +37,10 @@ export function usePages(key, read, keyOf = (item) => item.id, compare = null) {
     const last = page.next && page.items.length ? before.findIndex((item) => keyOf(item) === keyOf(page.items.at(-1))) : -1
     return last < 0 ? page.items : [...page.items, ...without(before.slice(last + 1), page.items)]
   }
-  const load = async (isFirst, isWhole = false) => {
+  const load = async (isFirst, isWhole = false, isSecond = false) => {
     const { state } = list
     const turn = ++list.turn
+    const { changes } = list
     const { next } = state.value
     state.value = { ...state.value, isLoading: true }
     try {
@@ -49,6 +50,7 @@ export function usePages(key, read, keyOf = (item) => item.id, compare = null) {
         Object.assign(page, { items: [...without(page.items, items), ...items], next: after })
       }
       if (turn !== list.turn) return
+      if (isFirst && !isSecond && changes !== list.changes) return void (await load(true, isWhole, true)) // it may not know of a change that is shown
       const before = state.value.items // as they are now: some may have changed meanwhile
       state.value = { items: isWhole ? page.items : isFirst ? joined(page, before) : [...without(before, page.items), ...page.items], next: page.next, problem: null, isLoading: false }
       if (isFirst && !isWhole && state.value.items.length > page.items.length) state.value = { ...state.value, next }
@@ -63,6 +65,6 @@ export function usePages(key, read, keyOf = (item) => item.id, compare = null) {
     more: () => { if (next && !isLoading && !problem) load(false) },
     again: () => load(true),
     anew: () => load(true, true),
-    change: (change) => { list.state.value = { ...list.state.value, items: change(list.state.value.items) } },
+    change: (change) => { list.changes++; list.state.value = { ...list.state.value, items: change(list.state.value.items) } },
   }
 }

@@ -27,9 +27,10 @@ export async function count() {
   if (!found || asked !== org.value?.id) return
   unread.value = found.length
   if (localStorage.getItem("flow-push")) navigator.setAppBadge?.(found.length).catch(() => {})
-  const fresh = newest === null ? 0 : found.filter(({ id }) => id > newest).length
-  newest = Math.max(newest ?? 0, found[0]?.id ?? 0)
-  if (fresh) import("../pages/notifications/tell.js").then(({ tell }) => tell(fresh), () => {})
+  const before = newest
+  const fresh = before === null ? 0 : found.filter(({ id }) => id > before).length
+  newest = Math.max(before ?? 0, found[0]?.id ?? 0)
+  if (fresh) import("../pages/notifications/tell.js").then(({ tell }) => tell(before, fresh), () => {})
 }
 
 let timer = null

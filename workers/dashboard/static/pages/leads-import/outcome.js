@@ -2,6 +2,7 @@
 import { html } from "../../vendor/vendor.js"
 import { rpc } from "../../lib/api.js"
 import { day, number } from "../../lib/formats.js"
+import { refresh } from "../../lib/queries.js"
 import { may } from "../../lib/session.js"
 import { Button, Notice } from "../../ui/basics.js"
 import { confirm } from "../../ui/dialog.js"
@@ -9,6 +10,11 @@ import { Icon } from "../../ui/icon.js"
 import { recall } from "../leads/reference.js"
 import { Errors } from "./errors.js"
 import { t } from "./words.js"
+
+/** Statuses of an import that is at work. */
+export const BUSY = ["uploaded", "ready", "running", "undoing"]
+/** Under which query the status of an import is kept. */
+export const statusKey = (id) => `lead-import/${id}`
 
 const NAMES = ["new", "updated", "known", "blank", "error"]
 
@@ -22,6 +28,7 @@ export const mayUndo = (told) => told.undo_until && new Date(told.undo_until) > 
 export async function undo(told, again) {
   if (!(await confirm({ title: t("undoSure", { n: told.rows_new }), text: t("undoText"), action: t("undo"), isDanger: true }))) return
   await rpc("undo_import", { import_id: told.import_id })
+  refresh(statusKey(told.import_id)) // its page may have been opened meanwhile
   again()
 }
 

@@ -9,11 +9,10 @@ import { confirm } from "../../ui/dialog.js"
 import { Choosing } from "./choosing.js"
 import { History } from "./history.js"
 import { Matching } from "./matching.js"
-import { Outcome } from "./outcome.js"
+import { BUSY, Outcome, statusKey } from "./outcome.js"
 import { Progress } from "./progress.js"
 import { t } from "./words.js"
 
-const BUSY = ["uploaded", "ready", "running", "undoing"]
 const STEPS = ["stepFile", "stepMatch", "stepCheck", "stepDone"]
 
 export default function ImportPage({ query: { id } }) {
@@ -22,7 +21,7 @@ export default function ImportPage({ query: { id } }) {
 }
 
 function One({ id }) {
-  const key = `lead-import/${id}`
+  const key = statusKey(id)
   const query = useQuery(key, () => rpc("import_status", { import_id: id }))
   const told = query.data
   const isBusy = BUSY.includes(told?.status)

@@ -8,19 +8,19 @@ import { t } from "./words.js"
 const TOLD = "flow-told-upto"
 const SHOWN = 3
 
-/** fresh: how many are new. Tabs do it one after the other. */
-export const tell = (fresh) => (navigator.locks ? navigator.locks.request("flow-tell", () => once(fresh)) : once(fresh))
+/** since: the id of the newest that was known before; fresh: how many came after it. Tabs do it one after the other. */
+export const tell = (since, fresh) => (navigator.locks ? navigator.locks.request("flow-tell", () => once(since, fresh)) : once(since, fresh))
 
-async function once(fresh) {
+async function once(since, fresh) {
   if (!choices.value.sound && !isAllowed.value) return
-  const { items } = await rpc("my_notifications", { only_unread: true, page_size: Math.min(fresh, SHOWN + 1) })
-  const upTo = Number(localStorage.getItem(TOLD) ?? 0)
+  const { items } = await rpc("my_notifications", { only_unread: true, page_size: SHOWN + 1 }) // more may have come since they were counted
+  const upTo = Math.max(since, Number(localStorage.getItem(TOLD) ?? 0))
   const untold = items.filter(({ id }) => id > upTo)
   if (!untold.length) return
   localStorage.setItem(TOLD, String(untold[0].id))
   if (choices.value.sound) ring()
   if (!isAllowed.value) return
-  if (untold.length > SHOWN) return void notice(t("many", { n: fresh }), "", "flow-many", "/notifications")
+  if (untold.length > SHOWN) return void notice(t("many", { n: Math.max(fresh, untold.length) }), "", "flow-many", "/notifications")
   const members = await readMembers()
   for (const item of untold) {
     const { title, text } = said(item, (id) => members.find((member) => member.id === id)?.name)

@@ -31,10 +31,10 @@ export function Costs({ sources }) {
   const again = () => { list.again(); refresh("reports/returns") }
   const edit = async (cost) => { if (await show((close) => html`<${Editing} cost=${cost} sources=${sources.list} close=${close} />`)) { again(); say(t("saved")) } }
   const remove = async (cost) => {
-    await rpc("delete_source_cost", { cost_id: cost.id })
+    const removed = await rpc("delete_source_cost", { cost_id: cost.id }) // as it was last, which need not be what is shown
     list.change((items) => items.filter(({ id }) => id !== cost.id))
     refresh("reports/returns")
-    say(t("removed"), { action: { label: t("undo"), run: () => save(cost).then(again) } })
+    say(t("removed"), { action: { label: t("undo"), run: () => save(removed).then(again) } })
   }
   const add = may("admin") && sources.list.length > 0 && html`<${Button} icon="Plus" onClick=${() => { edit(null) }}>${t("addCost")}<//>`
   return html`<section class="card stack"><div class="row between breaks"><h2>${t("costs")}</h2>${list.items.length > 0 && add}</div><p class="soft">${t("costsText")}</p>

@@ -50,7 +50,7 @@ export function Week({ hours, fallback, begin = USUAL, save, mayChange = true })
   const keep = async (next) => {
     await save(next)
     setKept(next)
-    setGiven((now) => (now === given ? next : now))
+    setGiven((now) => (same(now, given) ? next : now))
   }
   if (!mayChange) return html`<p>${isEmpty ? fallback : weekWords(hours)}</p>`
   if (isEmpty) {
