@@ -62,12 +62,17 @@ declare
   v_limit int := least(greatest(coalesce(page_size, 30), 1), 100);
   v_last  bigint := coalesce(before_id, 9223372036854775807);
   v_items jsonb;
+  v_quiet boolean;
+  v_urgent boolean;
 begin
   perform private.require_role(my_notifications.org_id, 'agent');
+  select private.silent_until(s, now()) is not null, s.urgent_passes into v_quiet, v_urgent
+    from private.notification_settings_of(my_notifications.org_id, auth.uid()) s;
   select jsonb_agg(jsonb_build_object('id', n.id, 'kind', n.kind, 'at', n.at, 'read_at', n.read_at, 'actor', n.actor, 'many', n.many, 'lead_id', n.lead_id,
            'contact_id', n.contact_id, 'task_id', n.task_id, 'conversation_id', n.conversation_id, 'note_id', n.note_id, 'ticket_id', n.ticket_id,
            'title', case when n.task_id is not null then t.title else coalesce(l.product, l.title) end, 'due_at', t.due_at,
-           'name', c.name) order by n.id desc) into v_items
+           'name', c.name, 'text', case when n.kind = 'new_message' then v.last_message_text end,
+           'is_silent', v_quiet and not (v_urgent and coalesce(n.key like 'number:problem:%', false))) order by n.id desc) into v_items
     from (select x.* from public.notifications x
            where x.org_id = my_notifications.org_id and x.user_id = auth.uid() and x.id < v_last and (x.read_at is null or not only_unread)
            order by x.id desc limit v_limit + 1) n
@@ -88,7 +93,7 @@ begin atomic
 end;
 comment on function public.my_notifications is
   'What the person who asks was told, newest first, at most 100: {unread (counted to 100), items: [{id, kind, at, read_at, actor, many, lead_id, contact_id, task_id, '
-  'conversation_id, note_id, ticket_id, title, due_at, name}], next: before_id of the next page or null}. Raises PT404.';
+  'conversation_id, note_id, ticket_id, title, due_at, name, text (of a new message, its beginning), is_silent (quiet hours or an absence hold, and it is nothing urgent)}], next: before_id of the next page or null}. Raises PT404.';
 
 create function private.read_notifications(org_id uuid, ids bigint[]) returns jsonb
   language plpgsql volatile security definer set search_path = ''

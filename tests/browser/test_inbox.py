@@ -599,7 +599,6 @@ def test_beside_a_conversation_stand_the_person_their_enquiry_and_what_it_cost(
 def test_a_notification_is_asked_for_by_a_click_only_and_told_once_until_read(
     place: Shop, window: Open
 ) -> None:
-    customer = hear(place, "First words")
     opened = window()
     opened.page.add_init_script(
         """window.told = []; window.asked = 0
@@ -612,19 +611,34 @@ def test_a_notification_is_asked_for_by_a_click_only_and_told_once_until_read(
     )
     opened.sign_in(place.owner)
     page = opened.page
-    expect(page.locator(".thread").first).to_be_visible()
+    expect(page.locator(".threads").first).to_be_visible()
     assert page.evaluate("asked") == 0
 
     page.get_by_role("link", name="Settings").click()
     page.get_by_role("link", name="Notifications").click()
     page.get_by_label("Show browser notifications").check()
     page.get_by_role("link", name="Inbox").click()
+
+    def told(customer: str) -> list[str]:
+        page.wait_for_timeout(50)
+        return [words for words in page.evaluate("told") if customer in words]
+
+    customer = hear(place, "First words")
+    eventually(lambda: told(customer))
     hear(place, "Second words", customer)
     hear(place, "Third words", customer)
-
     expect(page.locator(".thread", has_text=customer).get_by_label("3 unread messages")).to_be_visible()
+    page.locator(".thread", has_text=customer).click()
+    expect(bubble(page, "Third words")).to_be_visible()
+    unread = "select count(*) from public.notifications where conversation_id = %s and read_at is null"
+    eventually(lambda: place.db.value(unread, thread(place, customer)) == 0)
+    hear(place, "Fourth words", customer)  # they are looked at
+    expect(bubble(page, "Fourth words")).to_be_visible()
+    other = hear(place, "Somebody else")
+    assert eventually(lambda: told(other)) == [f"New message: Customer {other}: Somebody else"]
+
     assert page.evaluate("asked") == 1
-    assert page.evaluate("told.length") == 1
+    assert told(customer) == [f"New message: Customer {customer}: First words"]
     expect(page).to_have_title(re.compile(r"^\(\d+\+?\) Flow$"))
 
 

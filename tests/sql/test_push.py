@@ -176,6 +176,27 @@ def test_what_came_in_quiet_hours_stays_in_the_bell_and_is_told_as_one_afterward
     assert (push["kind"], push["counts"]) == ("several", {"new_message": 6, "new_lead": 1})
 
 
+def test_an_open_page_is_told_what_to_be_silent_about_and_what_a_message_says(db, business, member):
+    boss = member(business.org_id, "admin")
+
+    def heard() -> list[tuple[str, str | None, bool]]:
+        items = as_person(db, boss, "select public.my_notifications(%s) -> 'items'", business.org_id)
+        return [(item["kind"], item["text"], item["is_silent"]) for item in items]
+
+    business.hear(text("wamid.1"))
+    tend(db)
+    assert heard() == [("new_message", "Hi", False)]
+
+    choose(db, business.org_id, boss, quiet={"from": "00:00", "to": "00:00", "days": WEEK})
+    note = "select private.note_health(%s, %s, %s, 'statuses', 'problem', 'Words.', 'Remedy.')"
+    db.execute(note, [business.org_id, business.account_id, business.number_id])
+    tend(db)
+    assert heard() == [("number_needs_attention", None, False), ("new_message", "Hi", True)]
+
+    choose(db, business.org_id, boss, urgent_passes=False)
+    assert [is_silent for _, _, is_silent in heard()] == [True, True]
+
+
 def test_of_one_kind_the_summary_says_how_many_and_an_absence_is_quiet_too(db, business, ravi):
     away = (
         "select public.add_absence(%s, now() - interval '1 hour', now() + interval '1 hour') ->> 'absence_id'"

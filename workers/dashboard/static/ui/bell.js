@@ -45,8 +45,6 @@ effect(() => {
   newest = null
   unread.value = 0
   queueMicrotask(count)
-  // Who chose to be told of messages is told on every page, not only after the inbox was open.
-  if (localStorage.getItem("flow-notify")) import("../pages/inbox/notify.js").catch(() => {})
   if (localStorage.getItem("flow-push")) import("../pages/notifications/push.js").then(({ renew }) => renew()).catch(() => {})
 })
 // A press on what was pushed leads here: the service worker has brought this tab to the front.

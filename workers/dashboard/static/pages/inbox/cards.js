@@ -29,10 +29,6 @@ export const openId = signal(null)
 /** Where the list was scrolled to. */
 export const memory = { top: 0 }
 
-const followers = new Set()
-/** Calls back with (card, cardBefore) whenever one came live. */
-export const onCard = (follow) => { followers.add(follow); return () => followers.delete(follow) }
-
 /** What a person is called in the inbox: their name, else their number. */
 export const titleOf = (card) => straight(card.contact_name).trim() || phone(card.contact_phone) || t("somebody")
 
@@ -59,7 +55,7 @@ let turn = 0
 let meanwhile = null // ids of cards that changed while the list is read, which may have been read before
 
 /** Reads the cards that follow one, or as many from the top in place of what the list shows. */
-async function read(after, count, isNews = false) {
+async function read(after, count) {
   const mine = ++turn
   const asked = list.value
   const changed = meanwhile = new Set()
@@ -74,10 +70,8 @@ async function read(after, count, isNews = false) {
       found.push(...part)
       if (part.length < size) break
     }
-    const before = cards.value
-    cards.value = { ...before, ...Object.fromEntries(found.map((card) => [card.id, card])) }
+    cards.value = { ...cards.value, ...Object.fromEntries(found.map((card) => [card.id, card])) }
     list.value = { ...list.value, ids: [...new Set([...(after ? list.value.ids : []), ...found.map(({ id }) => id)])], isDone: found.length < count, isLoading: false }
-    if (isNews) for (const card of found) for (const follow of followers) follow(card, before[card.id])
     meanwhile = null
     if (changed.size) fetchCards([...changed]).catch(() => again())
   } catch (error) {
@@ -106,7 +100,7 @@ export function more() {
 }
 
 /** Reads again what is loaded: who has scrolled far down stays there. */
-export const again = () => read(null, Math.max(PAGE, list.value.ids.length), true)
+export const again = () => read(null, Math.max(PAGE, list.value.ids.length))
 
 /** Changes a card before the server has said so; gives a function that takes it back. */
 export function patch(id, change) {
@@ -147,11 +141,7 @@ export async function fetchCards(ids) {
     const found = await rpc("cards", { ids: asked })
     const known = new Set(found.map(({ id }) => id))
     drop(new Set(asked.filter((id) => !known.has(id))))
-    for (const card of found) {
-      const before = cards.value[card.id]
-      place(card)
-      for (const follow of followers) follow(card, before)
-    }
+    for (const card of found) place(card)
   }
 }
 

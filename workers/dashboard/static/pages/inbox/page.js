@@ -3,7 +3,7 @@ import { html, useEffect } from "../../vendor/vendor.js"
 import { openId, UUID } from "./cards.js"
 import { Conversation, Nothing } from "./conversation.js"
 import { List } from "./list.js"
-import "./notify.js"
+import "./title.js"
 
 export default function Inbox({ params, query }) {
   const id = UUID.test(params.id ?? "") ? params.id : null

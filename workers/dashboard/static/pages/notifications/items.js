@@ -23,7 +23,7 @@ export function said(item, nameOf) {
   const about = item.title || item.name || t(item.lead_id ? "unnamed" : "gone")
   const title = t(item.kind, { who, title: item.kind === "lead_assigned" || item.kind.startsWith("new_") ? item.name || about : about, n: item.many })
   if (item.ticket_id || item.kind.startsWith("billing_") || ["number_needs_attention", "webhook_disabled"].includes(item.kind)) return { title, text: null }
-  const text = item.kind === "new_message" ? null : item.kind === "lead_assigned" || item.kind === "new_lead" ? (item.name && item.title) || null
+  const text = item.kind === "new_message" ? item.text : item.kind === "lead_assigned" || item.kind === "new_lead" ? (item.name && item.title) || null
     : item.task_id ? [item.name, item.due_at && (item.kind === "task_due" ? moment(item.due_at) : t("due", { time: moment(item.due_at) }))].filter(Boolean).join(" · ")
     : [item.name, item.title].filter(Boolean).join(" · ")
   return { title, text }

@@ -11,6 +11,8 @@ const SHOWN = 3
 /** since: the id of the newest that was known before; fresh: how many came after it. Tabs do it one after the other. */
 export const tell = (since, fresh) => (navigator.locks ? navigator.locks.request("flow-tell", () => once(since, fresh)) : once(since, fresh))
 
+const isLookedAt = ({ kind, conversation_id: id }) => kind === "new_message" && !document.hidden && location.pathname === `/inbox/${id}`
+
 async function once(since, fresh) {
   if (!choices.value.sound && !isAllowed.value) return
   const { items } = await rpc("my_notifications", { only_unread: true, page_size: SHOWN + 1 }) // more may have come since they were counted
@@ -18,12 +20,15 @@ async function once(since, fresh) {
   const untold = items.filter(({ id }) => id > upTo)
   if (!untold.length) return
   localStorage.setItem(TOLD, String(untold[0].id))
+  const wanted = untold.filter((item) => !item.is_silent && !isLookedAt(item))
+  if (!wanted.length) return
   if (choices.value.sound) ring()
   if (!isAllowed.value) return
-  if (untold.length > SHOWN) return void notice(t("many", { n: Math.max(fresh, untold.length) }), "", "flow-many", "/notifications")
+  if (wanted.length > SHOWN) return void notice(t("many", { n: Math.max(fresh, wanted.length) }), "", "flow-many", "/notifications")
   const members = await readMembers()
-  for (const item of untold) {
+  for (const item of wanted) {
     const { title, text } = said(item, (id) => members.find((member) => member.id === id)?.name)
-    notice(title, text ?? "", `flow-${item.id}`, hrefOf(item) ?? "/notifications")
+    // The same tag as what is pushed of a message: one takes the other's place.
+    notice(title, text ?? "", item.kind === "new_message" ? item.conversation_id : `flow-${item.id}`, hrefOf(item) ?? "/notifications")
   }
 }
