@@ -190,14 +190,18 @@ def test_a_refused_choice_takes_back_nothing_that_was_chosen_after_it(desk, wind
     expect(urgent).to_be_visible()
     was, other = urgent.is_checked(), quiet.is_checked()
     held: list[Route] = []
-    page.route(
-        "**/rpc/save_notification_settings",
-        lambda route: route.continue_() if held else held.append(route),
-    )
 
+    def hold_the_first(route: Route) -> None:
+        if "urgent_passes" in (route.request.post_data or ""):
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/rpc/save_notification_settings", hold_the_first)
     urgent.set_checked(not was)
     with page.expect_response("**/rpc/save_notification_settings"):
         quiet.set_checked(not other)
+    eventually(lambda: page.wait_for_timeout(50) or held)
     held[0].fulfill(status=400, json={"code": "PT400", "message": "Not now."})
 
     expect(urgent).to_be_checked(checked=was)

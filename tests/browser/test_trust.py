@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from uuid import uuid4
 
+import pytest
 from playwright.sync_api import expect
 
-from tests.browser.shop import PASSWORD
+from tests.browser.shop import PASSWORD, Shop
+from tests.e2e.commands import eventually
 from workers.cli.org import People
 from workers.settings import Settings
 
 
-def test_a_new_installation_is_green_once_it_has_checked_itself(shop, window):
-    shop.add_lead()
+@pytest.fixture
+def unchecked(shop: Shop) -> Iterator[Shop]:
+    """A business that nothing has checked yet, nor does by itself meanwhile."""
+    switch = "select cron.alter_job(jobid, active => %s) from cron.job where jobname = 'flow-isolation'"
+    runs = (
+        "select count(*) from cron.job_run_details d join cron.job j using (jobid)"
+        " where j.jobname = 'flow-isolation' and d.status = 'running'"
+    )
+    shop.db.execute(switch, [False])
+    eventually(lambda: shop.db.value(runs) == 0)
     shop.db.execute("delete from private.isolation_checks")
+    yield shop
+    shop.db.execute(switch, [True])
+
+
+def test_a_new_installation_is_green_once_it_has_checked_itself(unchecked, window):
+    shop = unchecked
+    shop.add_lead()
     owner = window(shop.owner, at="/trust")
     line = owner.page.locator(".trust-line", has_text="No other business can reach yours")
     expect(line).to_have_class("trust-line is-warn")
