@@ -54,6 +54,18 @@ as $$
 $$;
 comment on function private.unread_notifications is 'How many notifications the person who asks has not read, counted to 100.';
 
+create function private.words_heard_last(org_id uuid, conversation_id uuid) returns text
+  language plpgsql stable security definer set search_path = ''
+as $$
+#variable_conflict use_column
+begin
+  return (select left(m.text, 160) from public.messages m
+           where m.org_id = words_heard_last.org_id and m.conversation_id = words_heard_last.conversation_id and m.direction = 'inbound'
+           order by m.at desc, m.id desc limit 1);
+end;
+$$;
+comment on function private.words_heard_last is 'How the newest message of a customer begins, whatever was answered since; null when it has no words. Definer: beneath RLS.';
+
 create function private.my_notifications(org_id uuid, before_id bigint, only_unread boolean, page_size int) returns jsonb
   language plpgsql stable security definer set search_path = ''
 as $$
@@ -71,7 +83,7 @@ begin
   select jsonb_agg(jsonb_build_object('id', n.id, 'kind', n.kind, 'at', n.at, 'read_at', n.read_at, 'actor', n.actor, 'many', n.many, 'lead_id', n.lead_id,
            'contact_id', n.contact_id, 'task_id', n.task_id, 'conversation_id', n.conversation_id, 'note_id', n.note_id, 'ticket_id', n.ticket_id,
            'title', case when n.task_id is not null then t.title else coalesce(l.product, l.title) end, 'due_at', t.due_at,
-           'name', c.name, 'text', case when n.kind = 'new_message' then v.last_message_text end,
+           'name', c.name, 'text', case when n.kind = 'new_message' then private.words_heard_last(n.org_id, n.conversation_id) end,
            'is_silent', v_quiet and not (v_urgent and coalesce(n.key like 'number:problem:%', false))) order by n.id desc) into v_items
     from (select x.* from public.notifications x
            where x.org_id = my_notifications.org_id and x.user_id = auth.uid() and x.id < v_last and (x.read_at is null or not only_unread)
@@ -93,7 +105,7 @@ begin atomic
 end;
 comment on function public.my_notifications is
   'What the person who asks was told, newest first, at most 100: {unread (counted to 100), items: [{id, kind, at, read_at, actor, many, lead_id, contact_id, task_id, '
-  'conversation_id, note_id, ticket_id, title, due_at, name, text (of a new message, its beginning), is_silent (quiet hours or an absence hold, and it is nothing urgent)}], next: before_id of the next page or null}. Raises PT404.';
+  'conversation_id, note_id, ticket_id, title, due_at, name, text (how the newest message of the customer begins), is_silent (quiet hours or an absence hold, and it is nothing urgent)}], next: before_id of the next page or null}. Raises PT404.';
 
 create function private.read_notifications(org_id uuid, ids bigint[]) returns jsonb
   language plpgsql volatile security definer set search_path = ''

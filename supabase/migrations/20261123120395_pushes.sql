@@ -151,7 +151,7 @@ begin
   select o.* into v_org from public.organizations o where o.id = (p).org_id;
   if v_org.push_shows_text and (p).conversation_id is not null and (p).kind = 'new_message'
      and (private.notification_settings_of((p).org_id, (d).user_id)).shows_text then
-    select jsonb_build_object('name', left(c.name, 60), 'text', left(v.last_message_text, 120)) into v_text
+    select jsonb_build_object('name', left(c.name, 60), 'text', left(private.words_heard_last(v.org_id, v.id), 120)) into v_text
       from public.conversations v join public.contacts c on c.org_id = v.org_id and c.id = v.contact_id
      where v.org_id = (p).org_id and v.id = (p).conversation_id;
   end if;

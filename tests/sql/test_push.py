@@ -185,6 +185,10 @@ def test_an_open_page_is_told_what_to_be_silent_about_and_what_a_message_says(db
 
     business.hear(text("wamid.1"))
     tend(db)
+    db.execute(
+        "update public.conversations set last_message_text = 'We call you' where org_id = %s",
+        [business.org_id],
+    )
     assert heard() == [("new_message", "Hi", False)]
 
     choose(db, business.org_id, boss, quiet={"from": "00:00", "to": "00:00", "days": WEEK})
