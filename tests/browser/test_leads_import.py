@@ -34,7 +34,8 @@ def test_a_file_in_hindi_is_matched_checked_stored_and_taken_back(shop, window):
     page.reload()
     expect(page.locator("[data-count=new]")).to_have_text("2")  # where one was, after a reload
     expect(page.get_by_label("The column “दिनांक” is")).to_have_value("")
-    page.get_by_role("button", name="Import 2 new leads").click()
+    with page.expect_response("**/rpc/confirm_import"):
+        page.get_by_role("button", name="Import 2 new leads").click()
     page.get_by_role("button", name="Back").click()
     expect(page.locator(".past")).to_contain_text("Done")  # it is followed here too
     page.locator(".past a").click()
