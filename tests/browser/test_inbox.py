@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.shop import PASSWORD, Shop
-from tests.browser.window import Window, to_end
+from tests.browser.window import Window, hold, to_end, wait_for
 from tests.e2e.commands import eventually
 
 PIXEL = base64.b64decode(
@@ -224,12 +224,7 @@ def test_a_closed_window_says_so_and_offers_a_template_with_its_price(place: Sho
 def test_templates_that_come_late_are_waited_for(place: Shop, window: Open) -> None:
     customer = hear(place, "Long ago", timestamp=str(int(time.time()) - 90_000))
     page = window(place.owner).page
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route(re.compile("/(message_templates|whatsapp_numbers)[?]"), hold)
+    held = hold(page, re.compile("/(message_templates|whatsapp_numbers)[?]"))
     page.goto("/inbox")
     page.locator(".thread", has_text=customer).click()
     page.get_by_role("button", name="Template").click()
@@ -448,7 +443,7 @@ def test_an_older_page_that_is_under_way_while_the_newest_is_read_again_is_not_l
     older: list[Route] = []
     newest: list[Route] = []
 
-    def hold(route: Route) -> None:
+    def hold_one_of_each(route: Route) -> None:
         if json.loads(route.request.post_data or "{}").get("before_at"):
             older.append(route)
         elif older and not newest and route.request.url.endswith("timeline"):
@@ -456,16 +451,16 @@ def test_an_older_page_that_is_under_way_while_the_newest_is_read_again_is_not_l
         if route not in (*older[:1], *newest[:1]):
             route.continue_()
 
-    page.route(re.compile("/rpc/conversation_(messages|timeline)$"), hold)
+    page.route(re.compile("/rpc/conversation_(messages|timeline)$"), hold_one_of_each)
     page.goto(f"/inbox/{conversation}")
     expect(bubble(page, "The newest one")).to_be_visible()
     page.locator(".stream").evaluate("(box) => { box.scrollTop = -box.scrollHeight }")
-    eventually(lambda: page.wait_for_timeout(50) or older)
+    wait_for(page, older)
     hear_many(place, conversation, "New ", hours=0, count=25)
     page.wait_for_timeout(4000)  # more than a look at what has changed takes
     older[0].continue_()
     expect(page.locator(".bubble-row", has_text=re.compile("^Old 1\\d")).first).to_be_attached()
-    eventually(lambda: page.wait_for_timeout(50) or newest)
+    wait_for(page, newest)
     newest[0].continue_()
 
     expect(page.locator(".bubble-row").get_by_text("New 25", exact=True)).to_be_attached()
@@ -494,7 +489,7 @@ def test_a_message_that_was_looked_for_is_shown_though_much_comes_in_meanwhile(
 
     page.route("**/rpc/conversation_messages", hold_the_first)
     opened.walk(f"/inbox/{conversation}?m={found}")
-    eventually(lambda: page.wait_for_timeout(50) or held)
+    wait_for(page, held)
 
     with page.expect_response("**/rpc/conversation_messages"):
         hear_many(place, conversation, "Just now ", hours=0, count=40)

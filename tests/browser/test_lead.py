@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import expect
 
 from tests.browser.leads import plant
+from tests.browser.window import hold, wait_for
 from tests.e2e.commands import eventually
 
 
@@ -118,15 +119,10 @@ def test_changes_in_quick_succession_wait_for_each_other_and_none_is_refused(sho
         shop.db.value("select id from public.pipeline_stages where org_id = %s and name = %s", shop.org, name)
         for name in ("Qualified", "New")
     )
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route("**/rpc/move_lead", hold, times=1)
+    held = hold(page, "**/rpc/move_lead", times=1)
     page.get_by_role("button", name="Stage: New. Change").click()
     page.get_by_role("menuitemradio", name="Qualified").click()
-    eventually(lambda: page.wait_for_timeout(50) or held)
+    wait_for(page, held)
     page.get_by_role("button", name="Tag", exact=True).click()
     page.get_by_role("menuitemradio", name="Hot").click()
     field(page, "Quantity").click()

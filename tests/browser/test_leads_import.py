@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from playwright.sync_api import Route, expect
+from playwright.sync_api import expect
 
-from tests.e2e.commands import eventually
+from tests.browser.window import hold, wait_for
 
 FILE = """नाम,मोबाइल नंबर,शहर,उत्पाद,दिनांक
 रमेश कुमार,9810012345,जयपुर,पंप,12/11/2026
@@ -54,15 +54,10 @@ def test_a_file_in_hindi_is_matched_checked_stored_and_taken_back(shop, window):
 
     page.get_by_role("button", name="Back").click()
     expect(page.locator(".past")).to_contain_text("ग्राहक.csv")
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route("**/rpc/undo_import", hold, times=1)
+    held = hold(page, "**/rpc/undo_import", times=1)
     page.locator(".past").get_by_role("button", name="Undo import").click()
     page.get_by_role("dialog").get_by_role("button", name="Undo import").click()
-    eventually(lambda: page.wait_for_timeout(50) or held)
+    wait_for(page, held)
     page.locator(".past a").click()
     expect(page.get_by_role("heading", name="2 new leads imported")).to_be_visible()
     held[0].continue_()

@@ -8,6 +8,7 @@ from playwright.sync_api import APIResponse, Route, expect
 
 from tests.browser.leads import plant
 from tests.browser.shop import Shop
+from tests.browser.window import hold, wait_for
 from tests.e2e.commands import eventually
 
 
@@ -136,14 +137,9 @@ def test_a_task_that_is_due_is_told_by_the_browser_once_to_who_chose_it(desk, wi
     eventually(lambda: page.evaluate("told.some((words) => words.startsWith('Due: Call Ravi | '))"))
     assert page.evaluate("told.filter((words) => words.startsWith('Due')).length") == 1
 
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route("**/rpc/my_notifications", hold, times=1)
+    held = hold(page, "**/rpc/my_notifications", times=1)
     desk.hear("Somebody else writes")
-    eventually(lambda: page.wait_for_timeout(50) or held)
+    wait_for(page, held)
     tell(desk, "task_due", task_id=task(desk, "Call Sita"))  # after what came was counted
     held[0].continue_()
     eventually(lambda: page.evaluate("told.some((words) => words.startsWith('Due: Call Sita | '))"))
@@ -169,12 +165,12 @@ def test_a_choice_stays_though_an_answer_from_before_it_comes_late(desk, window)
 
     page.route("**/rpc/my_notification_settings", hold_the_first)
     page.get_by_role("main").get_by_role("link", name="Notifications", exact=True).click()
-    eventually(lambda: page.wait_for_timeout(50) or late)
+    wait_for(page, late)
     with page.expect_response("**/rpc/save_notification_settings"):
         quiet.check()
     late[0][0].fulfill(response=late[0][1])
 
-    eventually(lambda: page.wait_for_timeout(50) or later)  # what was read before the choice is read again
+    wait_for(page, later)  # what was read before the choice is read again
     page.wait_for_timeout(500)
     expect(quiet).to_be_checked()
 
@@ -201,7 +197,7 @@ def test_a_refused_choice_takes_back_nothing_that_was_chosen_after_it(desk, wind
     urgent.set_checked(not was)
     with page.expect_response("**/rpc/save_notification_settings"):
         quiet.set_checked(not other)
-    eventually(lambda: page.wait_for_timeout(50) or held)
+    wait_for(page, held)
     held[0].fulfill(status=400, json={"code": "PT400", "message": "Not now."})
 
     expect(urgent).to_be_checked(checked=was)

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import APIResponse, Route, expect
 
 from tests.browser.leads import plant
-from tests.e2e.commands import eventually
+from tests.browser.window import wait_for
 
 EVIL = '=HYPERLINK("https://evil.example","Pay")'
 
@@ -117,7 +117,7 @@ def test_a_cost_is_entered_changed_and_removed_with_a_way_back_before_it_is_read
     page.route("**/source_costs?*", hold_the_first)
     page.get_by_role("button", name="Save").click()
     expect(tile(page, "Gain")).to_contain_text("-₹69,999")
-    eventually(lambda: page.wait_for_timeout(50) or late)
+    wait_for(page, late)
     page.get_by_role("button", name="Remove this cost").click()
     expect(page.get_by_text("No costs entered yet")).to_be_visible()
     late[0][0].fulfill(response=late[0][1])

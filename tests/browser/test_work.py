@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import expect
 
 from tests.browser.leads import LOOKS, plant
 from tests.browser.shop import Shop
+from tests.browser.window import hold, wait_for
 from tests.e2e.commands import eventually
 
 
@@ -53,22 +54,17 @@ def test_the_week_is_set_with_a_break_and_forgotten(shop, window):
 
 def test_hours_that_were_just_saved_are_forgotten_and_changed_before_they_are_read_again(shop, window):
     page = window(shop.owner, at="/settings/hours").page
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
     page.get_by_role("button", name="Set hours").click()
-    page.route("**/rpc/availability", hold)
+    held = hold(page, "**/rpc/availability")
     page.get_by_role("button", name="Save").click()
-    eventually(lambda: page.wait_for_timeout(50) or held)
+    wait_for(page, held)
     page.get_by_role("button", name="Set no hours").click()
     expect(page.get_by_text("No hours are set: always open.")).to_be_visible()
     assert hours(shop) == []
 
     page.get_by_role("button", name="Set hours").click()
     page.get_by_role("button", name="Save").click()
-    eventually(lambda: page.wait_for_timeout(50) or len(held) == 3)
+    wait_for(page, held, 3)
     page.get_by_label("Saturday", exact=True).uncheck()
     with page.expect_response("**/rpc/availability"):
         held[2].continue_()
@@ -80,22 +76,13 @@ def test_hours_that_were_just_saved_are_forgotten_and_changed_before_they_are_re
 
 def test_what_is_read_while_hours_are_saved_takes_nothing_back(shop, window):
     page = window(shop.owner, at="/settings/hours").page
-    reads: list[Route] = []
-    saves: list[Route] = []
-
-    def hold_read(route: Route) -> None:
-        reads.append(route)
-
-    def hold_save(route: Route) -> None:
-        saves.append(route)
-
     page.get_by_role("button", name="Set hours").click()
-    page.route("**/rpc/availability", hold_read)
+    reads = hold(page, "**/rpc/availability")
     page.get_by_role("button", name="Save").click()
-    eventually(lambda: page.wait_for_timeout(50) or reads)
-    page.route("**/rpc/save_working_hours", hold_save)
+    wait_for(page, reads)
+    saves = hold(page, "**/rpc/save_working_hours")
     page.get_by_role("button", name="Set no hours").click()
-    eventually(lambda: page.wait_for_timeout(50) or saves)
+    wait_for(page, saves)
     with page.expect_response("**/rpc/availability"):
         reads[0].continue_()
     page.wait_for_timeout(300)

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import ConsoleMessage, Locator, Page, Request, Response, expect
+from playwright.sync_api import ConsoleMessage, Locator, Page, Request, Response, Route, expect
 
 from tests.browser.shop import PASSWORD
+from tests.e2e.commands import eventually
 
 BLOCKED = "Service Worker registration blocked by Playwright"
 AXE = Path(__file__).parents[2] / "workers/dashboard/node_modules/axe-core/axe.min.js"
@@ -29,6 +30,22 @@ def to_end(box: Locator, words: str) -> None:
         arg=[box.element_handle(), words],
         timeout=60_000,
     )
+
+
+def hold(page: Page, pattern: str | re.Pattern[str], times: int | None = None) -> list[Route]:
+    """Keep back what the page asks of an address, the first `times` or all: `held[0].continue_()` lets go."""
+    held: list[Route] = []
+
+    def keep(route: Route) -> None:
+        held.append(route)
+
+    page.route(pattern, keep, times=times)
+    return held
+
+
+def wait_for(page: Page, held: list[Any], count: int = 1) -> None:
+    """Wait until so many calls are held; Playwright calls back only while the page is waited for."""
+    eventually(lambda: page.wait_for_timeout(50) or len(held) >= count)
 
 
 class Window:
